@@ -1,5 +1,13 @@
 //! sp-sync (documentation comes with the README).
+pub mod action;
+pub mod backend;
 pub mod catalogue;
+pub mod document;
 mod error;
+pub mod id;
+pub mod limits;
+pub mod token;
 
+pub use action::Action;
 pub use error::{Error, Result, Retry, Source};
+pub use id::{ActionId, DocumentId, Executor, Identity};

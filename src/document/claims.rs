@@ -1,0 +1,270 @@
+//! Taking, renewing, finishing and giving back (C38–C44).
+
+use std::sync::Arc;
+
+use super::Document;
+use super::apply::Step;
+use super::item::{Item, Tag};
+use super::ledger::{Claim, Held};
+use super::operation::{Dropped, Mark, Outcome, Response, Taken};
+use crate::error::{Error, Result};
+use crate::id::{ActionId, Executor};
+
+impl Step<'_> {
+    pub(super) fn claim(
+        &mut self,
+        executor: &Executor,
+        fresh: &str,
+        released: &[ActionId],
+    ) -> Result<Outcome> {
+        let plain = self.is_plain();
+        let claims = if plain { &[] } else { self.document.claims(executor.as_str()) };
+        if claims.iter().any(|claim| claim.by != self.writer.by) {
+            return Ok(Outcome::HeldByAnother);
+        }
+        let room = self.rules.run_max.saturating_sub(claims.len());
+        let held: Vec<ActionId> = claims.iter().filter_map(|claim| claim.id().cloned()).collect();
+        let (mut taken, left) = self.split(executor, held, room, released);
+        if left.len() == self.document.waiting(executor.as_str()).len() {
+            return Ok(Outcome::Nothing);
+        }
+        let before = self.document.clone();
+        self.document.queue_mut(executor)?.set(left);
+        if !plain {
+            let claims =
+                taken.items.iter().enumerate().map(|(place, item)| self.first_claim(item, fresh, place));
+            let claims: Vec<Claim> = claims.collect();
+            self.document.ledger_mut().claims_mut(executor).extend(claims);
+            let returned = self.fit(executor, before)?;
+            taken.items.truncate(taken.items.len().saturating_sub(returned));
+        }
+        self.changed = true;
+        Ok(Outcome::Taken(taken))
+    }
+
+    /// Parts the array into what a claim takes and what stays.
+    fn split(
+        &self,
+        executor: &Executor,
+        mut seen: Vec<ActionId>,
+        room: usize,
+        released: &[ActionId],
+    ) -> (Taken, Vec<Arc<Item>>) {
+        let (mut taken, mut left) = (Taken::default(), Vec::<Arc<Item>>::new());
+        for item in self.document.waiting(executor.as_str()) {
+            let duplicate = item.id().is_some_and(|id| seen.contains(id));
+            let mine = item.tag().to.as_ref().is_none_or(|to| *to == self.writer.by)
+                || item.id().is_some_and(|id| released.contains(id));
+            let place = if item.action().is_none() {
+                &mut taken.malformed
+            } else if duplicate {
+                &mut taken.duplicates
+            } else if mine && taken.items.len() < room && left.iter().all(|left| is_for_another(left)) {
+                seen.extend(item.id().cloned());
+                &mut taken.items
+            } else {
+                &mut left
+            };
+            place.push(item.clone());
+        }
+        (taken, left)
+    }
+
+    fn first_claim(&self, item: &Arc<Item>, fresh: &str, place: usize) -> Claim {
+        let n = item.tag().n.unwrap_or(0).saturating_add(1);
+        let item = match item.id() {
+            Some(_) if item.tag().n.is_none() => item.clone(),
+            id => {
+                let id = id.cloned().unwrap_or_else(|| format!("{fresh}{place}").into());
+                Arc::new(item.with_tag(Tag { id: Some(id), n: None, ..item.tag().clone() }))
+            }
+        };
+        Claim { by: self.writer.by.clone(), n, t: 0, held: Held::Action(item) }
+    }
+
+    /// Makes the document fit after bookkeeping has grown: forgets old writers, then returns the youngest claims to
+    /// the array. Answers how many were returned. A document must never be too full to be worked off; only where not
+    /// even one claim fits is the step taken back.
+    fn fit(&mut self, executor: &Executor, before: Document) -> Result<usize> {
+        let limit_bytes = self.rules.document_bytes_max.max(before.size_bytes());
+        let mut returned = 0;
+        loop {
+            let size_bytes = self.document.size_bytes();
+            if size_bytes <= limit_bytes {
+                return Ok(returned);
+            }
+            let ledger = self.document.ledger_mut();
+            if ledger.forget_oldest_writer() {
+                continue;
+            }
+            let claims = ledger.claims_mut(executor);
+            match claims.pop() {
+                Some(Claim { n, held: Held::Action(item), .. }) if !claims.is_empty() => {
+                    returned += 1;
+                    self.document.queue_mut(executor)?.push_front(vec![returned_item(&item, n - 1)]);
+                }
+                _ => {
+                    self.document = before;
+                    return Err(Error::TooLarge { size_bytes, limit_bytes });
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_over(&mut self, executor: &Executor, mark: &Mark) -> Result<Outcome> {
+        let claims = self.document.claims(executor.as_str());
+        if self.is_plain() || claims.first().map(Claim::mark).as_ref() != Some(mark) {
+            return Ok(Outcome::Nothing);
+        }
+        let before = self.document.clone();
+        let mut lost = Vec::new();
+        let mut next = Vec::with_capacity(claims.len());
+        let mut begun = Begun::default();
+        for claim in claims {
+            let counts = begun.may_have_begun(claim);
+            match &claim.held {
+                _ if claim.by != mark.by => next.push(claim.clone()),
+                Held::Once(id) => lost.push(id.clone()),
+                Held::Action(_) => {
+                    let n = claim.n.saturating_add(u32::from(counts));
+                    next.push(Claim { by: self.writer.by.clone(), n, t: 0, held: claim.held.clone() });
+                }
+            }
+        }
+        *self.document.ledger_mut().claims_mut(executor) = next;
+        self.fit(executor, before)?;
+        self.changed = true;
+        Ok(Outcome::TakenOver { lost })
+    }
+
+    pub(super) fn renew(&mut self, executor: &Executor) -> Result<Outcome> {
+        let by = self.writer.by.clone();
+        self.change_claims(executor, |claim| claim.by == by, |claim| claim.t = claim.t.wrapping_add(1))
+    }
+
+    pub(super) fn retry(&mut self, executor: &Executor, id: &ActionId, failed: u32) -> Result<Outcome> {
+        let by = self.writer.by.clone();
+        let is_it = |claim: &Claim| claim.by == by && claim.id() == Some(id) && claim.n == failed;
+        self.change_claims(executor, is_it, |claim| claim.n = claim.n.saturating_add(1))
+    }
+
+    pub(super) fn start_once(&mut self, executor: &Executor, id: &ActionId) -> Result<Outcome> {
+        let by = self.writer.by.clone();
+        let is_it = |claim: &Claim| claim.by == by && claim.id() == Some(id) && claim.item().is_some();
+        self.change_claims(executor, is_it, |claim| claim.held = Held::Once(id.clone()))
+    }
+
+    fn change_claims(
+        &mut self,
+        executor: &Executor,
+        which: impl Fn(&Claim) -> bool,
+        change: impl Fn(&mut Claim),
+    ) -> Result<Outcome> {
+        if self.is_plain() || !self.document.claims(executor.as_str()).iter().any(&which) {
+            return Ok(Outcome::Nothing);
+        }
+        self.document
+            .ledger_mut()
+            .claims_mut(executor)
+            .iter_mut()
+            .filter(|claim| which(claim))
+            .for_each(change);
+        Ok(self.done())
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        executor: &Executor,
+        id: &ActionId,
+        response: Option<&Response>,
+    ) -> Result<Outcome> {
+        if !self.is_plain() {
+            let by = self.writer.by.clone();
+            let is_it = |claim: &Claim| claim.by == by && claim.id() == Some(id);
+            if !self.document.claims(executor.as_str()).iter().any(is_it) {
+                return Ok(Outcome::Nothing);
+            }
+            self.document.ledger_mut().claims_mut(executor).retain(|claim| !is_it(claim));
+            self.changed = true;
+        }
+        match response {
+            Some(response) => self.respond(response),
+            None => Ok(Outcome::Done),
+        }
+    }
+
+    fn respond(&mut self, response: &Response) -> Result<Outcome> {
+        let waiting = self.document.waiting(response.executor.as_str()).len();
+        match self.check_array(&response.executor, waiting) {
+            Err(Error::Full { .. }) => return Ok(Outcome::ResponseDropped(Dropped::Full)),
+            Err(_) => return Ok(Outcome::ResponseDropped(Dropped::CorruptArray)),
+            Ok(()) => {}
+        }
+        let before = self.document.clone();
+        self.document.queue_mut(&response.executor)?.push(response.item.clone());
+        if self.document.size_bytes() > self.rules.document_bytes_max {
+            self.document = before;
+            return Ok(Outcome::ResponseDropped(Dropped::TooLarge));
+        }
+        Ok(self.done())
+    }
+
+    pub(super) fn give_back(&mut self, executor: &Executor, started: Option<&ActionId>) -> Result<Outcome> {
+        let by = &self.writer.by;
+        let claims = self.document.claims(executor.as_str());
+        if self.is_plain()
+            || self.document.corrupt_array(executor.as_str()).is_some()
+            || !claims.iter().any(|claim| claim.by == *by)
+        {
+            return Ok(Outcome::Nothing);
+        }
+        let (mine, others): (Vec<Claim>, Vec<Claim>) =
+            claims.iter().cloned().partition(|claim| claim.by == *by);
+        let back = mine.iter().filter_map(|claim| {
+            let begun = if claim.id() == started { claim.n } else { claim.n.saturating_sub(1) };
+            claim.item().map(|item| returned_item(item, begun))
+        });
+        let back = back.collect();
+        self.document.queue_mut(executor)?.push_front(back);
+        *self.document.ledger_mut().claims_mut(executor) = others;
+        Ok(self.done())
+    }
+}
+
+/// A response meant for a certain client holds up nothing behind it (C51).
+fn is_for_another(item: &Item) -> bool {
+    item.tag().to.is_some()
+}
+
+/// An action on its way back to the array: it remembers attempts already begun.
+fn returned_item(item: &Arc<Item>, begun: u32) -> Arc<Item> {
+    match (begun, item.tag().n) {
+        (0, None) => item.clone(),
+        (0, Some(_)) => Arc::new(item.with_tag(Tag { n: None, ..item.tag().clone() })),
+        (n, _) => Arc::new(item.with_tag(Tag { n: Some(n), ..item.tag().clone() })),
+    }
+}
+
+/// Which claims of a silent holder it may have started. A holder starts the next action before the end of the one
+/// before is recorded only while both are first attempts; so a repeated one at the head hides nothing behind it, and
+/// an action that stops its executor's process is counted without those behind it being counted with it.
+#[derive(Default)]
+struct Begun {
+    over: bool,
+}
+
+impl Begun {
+    fn may_have_begun(&mut self, claim: &Claim) -> bool {
+        let counts = !self.over;
+        self.over |= claim.n > 1;
+        counts
+    }
+}
+
+impl Claim {
+    /// What an observer compares to see whether the holder still works.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark { by: self.by.clone(), id: self.id().cloned(), n: self.n, t: self.t }
+    }
+}

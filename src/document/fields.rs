@@ -1,0 +1,90 @@
+//! The application's own keys, in their order, with their length counted as they change.
+
+use serde_json::{Map, Value};
+
+use super::is_reserved;
+use super::size::json_len;
+use crate::action::BOOKKEEPING_KEY;
+use crate::error::{Error, Result};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fields {
+    map: Map<String, Value>,
+    /// Bytes of all `"key":value`, without commas and braces.
+    len: usize,
+}
+
+fn entry_len(key: &str, value: &Value) -> usize {
+    json_len(key) + 1 + json_len(value)
+}
+
+impl Fields {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.map.iter()
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.map.get(key)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn set(&mut self, key: String, value: Value) {
+        self.len += entry_len(&key, &value);
+        if let Some(before) = self.map.get(&key) {
+            self.len -= entry_len(&key, before);
+        }
+        self.map.insert(key, value);
+    }
+
+    /// Removes a key; the others keep their order.
+    pub(super) fn remove(&mut self, key: &str) -> bool {
+        let Some(before) = self.map.shift_remove(key) else { return false };
+        self.len -= entry_len(key, &before);
+        true
+    }
+
+    /// How many bytes longer the fields would be with these, and how many keys more.
+    pub(super) fn growth(&self, data: &Map<String, Value>) -> isize {
+        data.iter().fold(0, |sum, (key, value)| {
+            let (before, comma) = match self.map.get(key) {
+                Some(before) => (entry_len(key, before), 0),
+                None => (0, 1),
+            };
+            sum + signed(entry_len(key, value)) - signed(before) + comma
+        })
+    }
+
+    /// The reserved keys with their values: what `replace_sync` keeps (C13).
+    pub(super) fn reserved(&self) -> impl Iterator<Item = (String, Value)> {
+        self.map.iter().filter(|(key, _)| is_reserved(key)).map(|(key, value)| (key.clone(), value.clone()))
+    }
+}
+
+impl FromIterator<(String, Value)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        let map: Map<_, _> = entries.into_iter().collect();
+        let len = map.iter().map(|(key, value)| entry_len(key, value)).sum();
+        Self { map, len }
+    }
+}
+
+pub(super) fn signed(len: usize) -> isize {
+    isize::try_from(len).unwrap_or(isize::MAX)
+}
+
+/// Refuses keys that belong to the protocol (C6, C13).
+pub(crate) fn refuse_reserved<'a>(what: &str, keys: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    let Some(key) = keys.into_iter().find(|key| is_reserved(key)) else { return Ok(()) };
+    let instead = match key.as_str() {
+        BOOKKEEPING_KEY => "it is this crate's bookkeeping",
+        _ => "actions are added with add_action and removed by executors, withdraw or clear_actions",
+    };
+    Err(Error::Reserved { what: what.to_owned(), key: key.clone(), instead })
+}

@@ -1,0 +1,241 @@
+//! One element of an executor's array: an action, a response, or something that is neither.
+
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+
+use super::size::json_len;
+use crate::action::{Action, BOOKKEEPING_KEY};
+use crate::id::ActionId;
+use crate::limits::ACTION_ID_CHARS_MAX;
+
+/// An element of an array, with its bookkeeping taken apart and its length counted once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    body: Body,
+    tag: Tag,
+    len: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Body {
+    Action(Action),
+    /// Not an object, or without a string `action` (C45). Kept as it was.
+    Malformed(Value),
+}
+
+/// The bookkeeping of one action: its `_sp` (contract 1.4). Keys not known here are kept in `rest`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tag {
+    /// Identity of the action.
+    pub id: Option<ActionId>,
+    /// `<identity>#<instance>` of a client that waits for the response.
+    pub from: Option<Arc<str>>,
+    /// On a response: the request's id.
+    pub re: Option<ActionId>,
+    /// On a response: the request's `from`.
+    pub to: Option<Arc<str>>,
+    /// On a response: why the handler failed (C52).
+    pub error: Option<Failure>,
+    /// Backend time in Unix milliseconds after which it must no longer start (C43).
+    pub exp: Option<u64>,
+    /// Attempts already begun, on an action that was given back. Absent means none.
+    pub n: Option<u32>,
+    /// Keys of a newer peer, kept as they are.
+    pub rest: Map<String, Value>,
+}
+
+/// Why a handler failed, as it travels in a response (C52).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Failure {
+    /// A short stable word for programs.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl Item {
+    /// An action made by this client.
+    #[must_use]
+    pub fn new(action: Action, tag: Tag) -> Self {
+        Self { body: Body::Action(action), tag, len: 0 }.counted()
+    }
+
+    /// An element as it was read.
+    #[must_use]
+    pub fn from_value(value: Value) -> Self {
+        let body_and_tag = match value {
+            Value::Object(mut object) if object.get("action").is_some_and(Value::is_string) => {
+                let tag = match object.contains_key(BOOKKEEPING_KEY) {
+                    true => object.shift_remove(BOOKKEEPING_KEY).map(Tag::from_value).unwrap_or_default(),
+                    false => Tag::default(),
+                };
+                match Action::from_object(object) {
+                    Some(action) => (Body::Action(action), tag),
+                    None => (Body::Malformed(Value::Null), tag),
+                }
+            }
+            other => (Body::Malformed(other), Tag::default()),
+        };
+        Self { body: body_and_tag.0, tag: body_and_tag.1, len: 0 }.counted()
+    }
+
+    fn counted(mut self) -> Self {
+        self.len = json_len(&self);
+        self
+    }
+
+    /// The action without its bookkeeping, or `None` when the element is malformed (C45).
+    #[must_use]
+    pub fn action(&self) -> Option<&Action> {
+        match &self.body {
+            Body::Action(action) => Some(action),
+            Body::Malformed(_) => None,
+        }
+    }
+
+    /// The JSON type of a malformed element, for messages.
+    #[must_use]
+    pub fn malformed_type(&self) -> Option<&'static str> {
+        match &self.body {
+            Body::Action(_) => None,
+            Body::Malformed(value) => Some(crate::error::json_type(value)),
+        }
+    }
+
+    /// The bookkeeping.
+    #[must_use]
+    pub fn tag(&self) -> &Tag {
+        &self.tag
+    }
+
+    /// The identity, where the writer gave one.
+    #[must_use]
+    pub fn id(&self) -> Option<&ActionId> {
+        self.tag.id.as_ref()
+    }
+
+    /// The same action with other bookkeeping.
+    #[must_use]
+    pub fn with_tag(&self, tag: Tag) -> Self {
+        Self { body: self.body.clone(), tag, len: 0 }.counted()
+    }
+
+    /// Whether both are the same action: by id where there is one, otherwise by content.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self.id(), other.id()) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            (None, None) => self.body == other.body,
+            _ => false,
+        }
+    }
+
+    /// Bytes as compact JSON, bookkeeping included.
+    #[must_use]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether both look the same to a reader that ignores bookkeeping.
+    pub(super) fn public_eq(&self, other: &Self) -> bool {
+        self.body == other.body
+    }
+
+    /// The element without bookkeeping, as a reader of the original sees it.
+    pub(super) fn public_value(&self) -> Value {
+        match &self.body {
+            Body::Action(action) => action.to_value(),
+            Body::Malformed(value) => value.clone(),
+        }
+    }
+}
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let action = match &self.body {
+            Body::Action(action) => action,
+            Body::Malformed(value) => return value.serialize(serializer),
+        };
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in action.as_object() {
+            map.serialize_entry(key, value)?;
+        }
+        if !self.tag.is_empty() {
+            map.serialize_entry(BOOKKEEPING_KEY, &self.tag)?;
+        }
+        map.end()
+    }
+}
+
+fn text(value: &Value) -> Option<Arc<str>> {
+    value.as_str().map(Into::into)
+}
+
+fn id(value: &Value) -> Option<ActionId> {
+    value
+        .as_str()
+        .filter(|text| !text.is_empty() && text.chars().count() <= ACTION_ID_CHARS_MAX)
+        .map(Into::into)
+}
+
+impl Tag {
+    /// Reads a tag leniently: whatever does not have the form it should stays in `rest` (C60).
+    fn from_value(value: Value) -> Self {
+        let Value::Object(object) = value else { return Self::default() };
+        let mut tag = Self::default();
+        for (key, value) in object {
+            let known = match key.as_str() {
+                "id" => set(&mut tag.id, id(&value)),
+                "from" => set(&mut tag.from, text(&value)),
+                "re" => set(&mut tag.re, id(&value)),
+                "to" => set(&mut tag.to, text(&value)),
+                "error" => set(&mut tag.error, serde_json::from_value(value.clone()).ok()),
+                "exp" => set(&mut tag.exp, value.as_u64()),
+                "n" => set(&mut tag.n, value.as_u64().and_then(|n| u32::try_from(n).ok())),
+                _ => false,
+            };
+            if !known {
+                tag.rest.insert(key, value);
+            }
+        }
+        tag
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn set<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
+    *slot = value;
+    slot.is_some()
+}
+
+impl Serialize for Tag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let mut entry = |key: &str, value: Option<&str>| match value {
+            Some(value) => map.serialize_entry(key, value),
+            None => Ok(()),
+        };
+        entry("id", self.id.as_ref().map(ActionId::as_str))?;
+        entry("from", self.from.as_deref())?;
+        entry("re", self.re.as_ref().map(ActionId::as_str))?;
+        entry("to", self.to.as_deref())?;
+        if let Some(error) = &self.error {
+            map.serialize_entry("error", error)?;
+        }
+        if let Some(exp) = self.exp {
+            map.serialize_entry("exp", &exp)?;
+        }
+        if let Some(n) = self.n {
+            map.serialize_entry("n", &n)?;
+        }
+        for (key, value) in &self.rest {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}

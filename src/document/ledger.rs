@@ -1,0 +1,273 @@
+//! The top-level `_sp`: who has taken what, and who wrote last (contract 1.4).
+
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::{Map, Value};
+
+use super::item::Item;
+use super::size::{digits, enclosed_len, json_len};
+use crate::id::{ActionId, Executor};
+use crate::limits::WRITERS_MAX;
+
+/// The version of the bookkeeping that this crate writes.
+pub const LEDGER_VERSION: u64 = 1;
+
+/// Claims and writers of a document.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ledger {
+    claims: Vec<(Executor, Vec<Claim>)>,
+    writers: Vec<(Arc<str>, u64)>,
+    rest: Map<String, Value>,
+}
+
+/// One action that was taken and is not finished.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Holder: `<identity>#<instance>`.
+    pub by: Arc<str>,
+    /// Attempt, from 1.
+    pub n: u32,
+    /// Renewals so far.
+    pub t: u64,
+    /// The action, or what is left of it.
+    pub held: Held,
+}
+
+/// What a claim holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held {
+    /// The action itself: whoever takes the claim over runs it.
+    Action(Arc<Item>),
+    /// Only the id of an at-most-once action that has been started (C41): the action has lost its claim to be run
+    /// again, the place in the order is kept until its handler ends. Written as `once` instead of `a`.
+    Once(ActionId),
+}
+
+impl Claim {
+    /// The id of the claimed action. One that was claimed by a stranger may have none.
+    #[must_use]
+    pub fn id(&self) -> Option<&ActionId> {
+        match &self.held {
+            Held::Action(item) => item.id(),
+            Held::Once(id) => Some(id),
+        }
+    }
+
+    /// The action, unless only its id is left.
+    #[must_use]
+    pub fn item(&self) -> Option<&Arc<Item>> {
+        match &self.held {
+            Held::Action(item) => Some(item),
+            Held::Once(_) => None,
+        }
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        let object = value.as_object()?;
+        let by = object.get("by")?.as_str()?.into();
+        let n =
+            object.get("n").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1);
+        let t = object.get("t").and_then(Value::as_u64).unwrap_or(0);
+        let held = match (object.get("a"), object.get("once")) {
+            (Some(action), _) => {
+                let item = Item::from_value(action.clone());
+                item.action()?;
+                Held::Action(Arc::new(item))
+            }
+            (None, Some(id)) => Held::Once(id.as_str()?.into()),
+            (None, None) => return None,
+        };
+        Some(Self { by, n, t, held })
+    }
+
+    /// Bytes of `{"by":…,"n":…,"t":…,"a":…}`.
+    fn len(&self) -> usize {
+        let held = match &self.held {
+            Held::Action(item) => r#","a":"#.len() + item.len(),
+            Held::Once(id) => r#","once":"#.len() + json_len(id.as_str()),
+        };
+        r#"{"by":,"n":,"t":}"#.len() + json_len(&*self.by) + digits(self.n.into()) + digits(self.t) + held
+    }
+}
+
+impl Serialize for Claim {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("by", &*self.by)?;
+        map.serialize_entry("n", &self.n)?;
+        map.serialize_entry("t", &self.t)?;
+        match &self.held {
+            Held::Action(item) => map.serialize_entry("a", &**item)?,
+            Held::Once(id) => map.serialize_entry("once", id.as_str())?,
+        }
+        map.end()
+    }
+}
+
+impl Ledger {
+    /// Reads a ledger leniently. `Err` gives the value back when its version is not ours (C60).
+    pub(super) fn from_value(value: Value) -> Result<Self, Value> {
+        let Value::Object(object) = &value else { return Ok(Self::default()) };
+        if object.get("v").and_then(Value::as_u64) != Some(LEDGER_VERSION) {
+            return Err(value);
+        }
+        let mut ledger = Self::default();
+        for (key, value) in object {
+            match (key.as_str(), value) {
+                ("v", _) => {}
+                ("claims", Value::Object(executors)) => {
+                    ledger.claims = executors
+                        .iter()
+                        .filter_map(|(name, claims)| {
+                            let claims: Vec<_> =
+                                claims.as_array()?.iter().filter_map(Claim::from_value).collect();
+                            (!claims.is_empty()).then(|| (name.as_str().into(), claims))
+                        })
+                        .collect();
+                }
+                ("w", Value::Array(writers)) => {
+                    ledger.writers = writers.iter().filter_map(writer_from_value).collect();
+                    let excess = ledger.writers.len().saturating_sub(WRITERS_MAX);
+                    ledger.writers.drain(..excess);
+                }
+                ("claims" | "w", _) => {}
+                _ => {
+                    ledger.rest.insert(key.clone(), value.clone());
+                }
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// What is claimed of one executor, oldest first.
+    #[must_use]
+    pub fn claims(&self, executor: &str) -> &[Claim] {
+        self.claims.iter().find(|(name, _)| name.as_str() == executor).map_or(&[], |(_, claims)| claims)
+    }
+
+    /// Every executor that has claims.
+    pub fn claimed(&self) -> impl Iterator<Item = (&Executor, &[Claim])> {
+        self.claims.iter().map(|(executor, claims)| (executor, claims.as_slice()))
+    }
+
+    pub(super) fn claims_mut(&mut self, executor: &Executor) -> &mut Vec<Claim> {
+        let place = match self.claims.iter().position(|(name, _)| name == executor) {
+            Some(place) => place,
+            None => {
+                self.claims.push((executor.clone(), Vec::new()));
+                self.claims.len() - 1
+            }
+        };
+        &mut self.claims[place].1
+    }
+
+    /// Forgets executors without claims: a finished document carries no trace of them.
+    pub(super) fn tidy(&mut self) {
+        self.claims.retain(|(_, claims)| !claims.is_empty());
+    }
+
+    /// The last write of a writer, while it is among the latest 16.
+    #[must_use]
+    pub fn last_write(&self, instance: &str) -> Option<u64> {
+        self.writers.iter().find(|(writer, _)| &**writer == instance).map(|(_, number)| *number)
+    }
+
+    /// The latest writers and their write numbers, most recent last.
+    #[must_use]
+    pub fn writers(&self) -> &[(Arc<str>, u64)] {
+        &self.writers
+    }
+
+    pub(super) fn stamp(&mut self, instance: &Arc<str>, number: u64) {
+        self.writers.retain(|(writer, _)| writer != instance);
+        if self.writers.len() >= WRITERS_MAX {
+            self.writers.drain(..=self.writers.len() - WRITERS_MAX);
+        }
+        self.writers.push((instance.clone(), number));
+    }
+
+    /// Forgets the writer that wrote longest ago, unless it is the last one left. Makes room in a full document.
+    pub(super) fn forget_oldest_writer(&mut self) -> bool {
+        let more = self.writers.len() > 1;
+        if more {
+            self.writers.remove(0);
+        }
+        more
+    }
+
+    /// Bytes of the whole ledger as compact JSON.
+    pub(super) fn len(&self) -> usize {
+        let claims: usize = self
+            .claims
+            .iter()
+            .map(|(executor, claims)| {
+                json_len(executor.as_str())
+                    + 1
+                    + enclosed_len(claims.len(), claims.iter().map(Claim::len).sum())
+            })
+            .sum();
+        let writers =
+            self.writers.iter().map(|(writer, number)| "[,]".len() + json_len(&**writer) + digits(*number));
+        let mut parts = r#""v":1"#.len();
+        let mut count = 1;
+        if !self.claims.is_empty() {
+            parts += r#""claims":"#.len() + enclosed_len(self.claims.len(), claims);
+            count += 1;
+        }
+        if !self.writers.is_empty() {
+            parts += r#""w":"#.len() + enclosed_len(self.writers.len(), writers.sum());
+            count += 1;
+        }
+        parts += self.rest.iter().map(|(key, value)| json_len(key) + 1 + json_len(value)).sum::<usize>();
+        enclosed_len(count + self.rest.len(), parts)
+    }
+}
+
+fn writer_from_value(value: &Value) -> Option<(Arc<str>, u64)> {
+    match value.as_array()?.as_slice() {
+        [writer, number] => Some((writer.as_str()?.into(), number.as_u64()?)),
+        _ => None,
+    }
+}
+
+impl Serialize for Ledger {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("v", &LEDGER_VERSION)?;
+        if !self.claims.is_empty() {
+            map.serialize_entry("claims", &ClaimsByExecutor(&self.claims))?;
+        }
+        if !self.writers.is_empty() {
+            map.serialize_entry("w", &Writers(&self.writers))?;
+        }
+        for (key, value) in &self.rest {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+struct ClaimsByExecutor<'a>(&'a [(Executor, Vec<Claim>)]);
+
+impl Serialize for ClaimsByExecutor<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (executor, claims) in self.0 {
+            map.serialize_entry(executor.as_str(), claims)?;
+        }
+        map.end()
+    }
+}
+
+struct Writers<'a>(&'a [(Arc<str>, u64)]);
+
+impl Serialize for Writers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for (writer, number) in self.0 {
+            list.serialize_element(&(&**writer, number))?;
+        }
+        list.end()
+    }
+}

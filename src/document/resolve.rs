@@ -1,0 +1,53 @@
+//! What became of a write whose answer was lost (C29).
+
+use std::sync::Arc;
+
+use super::Document;
+use super::operation::Operation;
+
+/// What a later document tells of a write whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It held.
+    Held,
+    /// It did not hold and cannot hold any more.
+    NotHeld,
+    /// Neither the writers nor the actions tell.
+    Unknown,
+}
+
+/// Looks a lost write up in a later document: first by the writer's number, then by what the operation left there.
+///
+/// `base` is the document the write was made from, `number` the writer's number of the first write that carried the
+/// operation. The later document must have another revision than `base`.
+#[must_use]
+pub fn resolve(
+    base: &Document,
+    later: &Document,
+    instance: &str,
+    number: u64,
+    operation: &Operation,
+) -> Verdict {
+    let writers = later.ledger().map_or(&[][..], |ledger| ledger.writers());
+    match writers.iter().find(|(writer, _)| &**writer == instance) {
+        Some((_, last)) if *last >= number => return Verdict::Held,
+        Some(_) => return Verdict::NotHeld,
+        None => {}
+    }
+    if shows(later, operation) {
+        return Verdict::Held;
+    }
+    // The oldest writers are forgotten first: one from before our write that is still there proves that ours never was.
+    let before: &[(Arc<str>, u64)] = base.ledger().map_or(&[], |ledger| ledger.writers());
+    if before.iter().any(|entry| writers.contains(entry)) { Verdict::NotHeld } else { Verdict::Unknown }
+}
+
+/// Whether the document holds what the operation would have left.
+fn shows(document: &Document, operation: &Operation) -> bool {
+    let Operation::Enqueue(actions) = operation else { return false };
+    let mut ids = actions.iter().filter_map(|(executor, item)| Some((executor, item.id()?)));
+    ids.any(|(executor, id)| {
+        document.queue(executor.as_str()).is_some_and(|queue| queue.holds(id))
+            || document.claims(executor.as_str()).iter().any(|claim| claim.id() == Some(id))
+    })
+}

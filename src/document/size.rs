@@ -1,0 +1,40 @@
+//! Lengths of compact UTF-8 JSON, counted without building the text.
+
+use std::io;
+
+use serde::Serialize;
+
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes that `value` takes as compact JSON. Everything counted here has string keys, so it always serialises.
+pub(super) fn json_len<T: Serialize + ?Sized>(value: &T) -> usize {
+    let mut counter = Counter(0);
+    match serde_json::to_writer(&mut counter, value) {
+        Ok(()) => counter.0,
+        Err(_) => usize::MAX / 4,
+    }
+}
+
+/// Bytes of `[a,b,c]` or `{…}` around `count` members that take `members` bytes together.
+pub(super) const fn enclosed_len(count: usize, members: usize) -> usize {
+    2 + members + count.saturating_sub(1)
+}
+
+/// Decimal digits of a number.
+pub(super) const fn digits(number: u64) -> usize {
+    match number.checked_ilog10() {
+        Some(log) => log as usize + 1,
+        None => 1,
+    }
+}

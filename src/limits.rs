@@ -1,0 +1,79 @@
+//! Every bound of the crate, with its unit and its reason (C58). A bound that is a setting is only the default here.
+
+use std::time::Duration;
+
+/// Characters of a document id or an identity (C3).
+pub const NAME_CHARS_MAX: usize = 256;
+
+/// Bytes of compact UTF-8 JSON of one document where the backend states no limit of its own (C55): 16 KiB, what the
+/// original's service stores.
+pub const DOCUMENT_BYTES_MAX: usize = 16_384;
+
+/// Bytes of a document kept free for bookkeeping while actions wait or run: without them a document filled to the
+/// brim could not record that an action was taken. 32 claims of a long identity need more; a run is shortened to fit.
+pub const BOOKKEEPING_RESERVE_BYTES: usize = 512;
+
+/// Actions that may wait for one executor (C56). Default of a setting.
+pub const WAITING_MAX: usize = 64;
+
+/// Actions moved from the array to the claims by one write (C38).
+pub const RUN_MAX: usize = 32;
+
+/// Writers remembered in the document (`_sp.w`), most recent last; those before are forgotten.
+pub const WRITERS_MAX: usize = 16;
+
+/// Characters of an action's id that are believed; a longer one was not written by this protocol.
+pub const ACTION_ID_CHARS_MAX: usize = 36;
+
+/// Ids of finished actions that a client remembers, so that one that reappears is not run again (C61).
+pub const FINISHED_REMEMBERED: usize = 256;
+
+/// How long an unchanged claim is respected (C40). Default of a setting.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// A claim is renewed after this fraction of the lease, so that two renewals may be lost.
+pub const RENEWALS_PER_LEASE: u32 = 3;
+
+/// Attempts of one action in all (C42). Default of a setting.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// Wait before the second attempt; doubled for each further one (C42). Default of a setting.
+pub const RETRY_DELAY_MIN: Duration = Duration::from_millis(200);
+
+/// The longest wait between two attempts (C42). Default of a setting.
+pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(10);
+
+/// How long a finish without a response may wait for the next one, so that a run of quick actions is one write.
+/// A crash within it repeats the actions of that time, with attempt > 1. Default of a setting.
+pub const FINISH_LINGER: Duration = Duration::from_millis(5);
+
+/// Operations that may wait in one client for the next write; a further caller waits for a place.
+pub const OPERATIONS_WAITING_MAX: usize = 4_096;
+
+/// Operations combined into one write (C31). More wait for the next.
+pub const OPERATIONS_PER_WRITE_MAX: usize = 4_096;
+
+/// Requests that may wait for a response in one client.
+pub const REQUESTS_WAITING_MAX: usize = 1_024;
+
+/// Notices (failures, expiries and the like) kept for a subscriber that lags; older ones are dropped and counted.
+pub const NOTICES_KEPT: usize = 256;
+
+/// First wait after a backend failure; doubled up to [`BACKOFF_MAX`], each with ± 20 % jitter.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
+
+/// The longest wait after a backend failure.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// How long a client waits for its pending writes when it closes. Default of a setting.
+pub const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long one write of the application may take, retries included, before its caller hears of a failure.
+/// Default of a setting.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A token is renewed when less than this remains (C7). Default of a setting.
+pub const TOKEN_RENEW_BEFORE: Duration = Duration::from_secs(180);
+
+/// Longest time to live of a document: one year, the limit of the original's service.
+pub const TTL_MAX: Duration = Duration::from_secs(31_536_000);
