@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{refuse_reserved, signed};
 use super::operation::{Operation, Outcome, Rules, Writer};
-use super::{Document, is_reserved};
+use super::Document;
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
 
@@ -21,13 +21,18 @@ pub struct Applied {
 
 /// Applies operations to a document. Total: any document and any operations give an answer.
 #[must_use]
-pub fn apply(document: &Document, writer: &Writer, rules: &Rules, operations: &[Operation]) -> Applied {
+pub fn apply<'a>(
+    document: &Document,
+    writer: &Writer,
+    rules: &Rules,
+    operations: impl IntoIterator<Item = &'a Operation>,
+) -> Applied {
     let mut step = Step { document: document.clone(), writer, rules, changed: false };
     if !step.is_plain() {
         // Stamped first, so that every size below is the size that will be written.
         step.document.ledger_mut().stamp(&writer.instance, writer.number);
     }
-    let outcomes = operations.iter().map(|operation| step.run(operation)).collect();
+    let outcomes = operations.into_iter().map(|operation| step.run(operation)).collect();
     if !step.is_plain() {
         step.document.ledger_mut().tidy();
     }
@@ -59,6 +64,7 @@ impl Step<'_> {
             Operation::StartOnce { executor, id } => self.start_once(executor, id),
             Operation::Finish { executor, id, response } => self.finish(executor, id, response.as_ref()),
             Operation::GiveBack { executor, started } => self.give_back(executor, started.as_ref()),
+            Operation::PutBack { executor, items } => self.put_back(executor, items),
         }
     }
 
@@ -88,11 +94,8 @@ impl Step<'_> {
 
     fn merge(&mut self, data: &Map<String, Value>) -> Result<Outcome> {
         refuse_reserved("set_sync data", data.keys())?;
-        let fields = &self.document.fields;
-        if data.iter().all(|(key, value)| fields.get(key) == Some(value)) {
-            return Ok(Outcome::Nothing);
-        }
-        self.check_room(fields.growth(data), false)?;
+        // Written even when nothing differs: the document seen here may be old, the writer's word must be the last.
+        self.check_room(self.document.fields.growth(data), false)?;
         let fields = Arc::make_mut(&mut self.document.fields);
         for (key, value) in data {
             fields.set(key.clone(), value.clone());
@@ -102,9 +105,6 @@ impl Step<'_> {
 
     fn unset(&mut self, keys: &[String]) -> Result<Outcome> {
         refuse_reserved("unset", keys)?;
-        if keys.iter().all(|key| self.document.fields.get(key).is_none()) {
-            return Ok(Outcome::Nothing);
-        }
         let fields = Arc::make_mut(&mut self.document.fields);
         for key in keys {
             fields.remove(key);
@@ -115,10 +115,6 @@ impl Step<'_> {
     fn replace(&mut self, data: &Map<String, Value>) -> Result<Outcome> {
         refuse_reserved("replace_sync data", data.keys())?;
         let fields = &self.document.fields;
-        let owned = fields.entries().filter(|(key, _)| !is_reserved(key));
-        if owned.eq(data.iter()) {
-            return Ok(Outcome::Nothing);
-        }
         let own = data.iter().map(|(key, value)| (key.clone(), value.clone()));
         let next: super::fields::Fields = own.chain(fields.reserved()).collect();
         let growth =
@@ -129,11 +125,6 @@ impl Step<'_> {
     }
 
     fn clear_actions(&mut self, executor: &Executor) -> Result<Outcome> {
-        if self.document.corrupt_array(executor.as_str()).is_none()
-            && self.document.waiting(executor.as_str()).is_empty()
-        {
-            return Ok(Outcome::Nothing);
-        }
         self.document.reset_array(executor);
         self.document.queue_made(executor).set(Vec::new());
         Ok(self.done())

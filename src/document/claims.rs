@@ -231,6 +231,13 @@ impl Step<'_> {
     }
 }
 
+impl Step<'_> {
+    pub(super) fn put_back(&mut self, executor: &Executor, items: &[Arc<Item>]) -> Result<Outcome> {
+        self.document.queue_mut(executor)?.push_front(items.to_vec());
+        Ok(self.done())
+    }
+}
+
 /// A response meant for a certain client holds up nothing behind it (C51).
 fn is_for_another(item: &Item) -> bool {
     item.tag().to.is_some()

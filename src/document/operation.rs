@@ -81,6 +81,13 @@ pub enum Operation {
         /// The action whose handler had been started, if any: its attempt counts.
         started: Option<ActionId>,
     },
+    /// In plain mode: returns actions that were taken and not started to the front of the array (C44, C46).
+    PutBack {
+        /// Whose array.
+        executor: Executor,
+        /// The actions, oldest first.
+        items: Vec<Arc<Item>>,
+    },
 }
 
 /// A response and where it goes.

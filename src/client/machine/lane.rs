@@ -1,0 +1,371 @@
+//! One executor's actions as this client takes and carries them out: one at a time, in order (C36).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::remembered::Remembered;
+use crate::document::{Claim, Document, Mark, Operation, Response};
+use crate::document::{Failure, Held, Item};
+use crate::error::{Error, Result};
+use crate::id::{ActionId, Executor};
+
+/// What this client does for one executor.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) executor: Executor,
+    /// Somebody here subscribes.
+    pub(super) wanted: bool,
+    /// Claims of an earlier life under the same instance are to be counted as begun before anything else (C40).
+    pub(super) resuming: bool,
+    pub(super) running: Option<Running>,
+    /// Actions that have ended here and whose claims are not yet seen to be gone, oldest first.
+    pub(super) ended: Vec<Ended>,
+    /// A failed action that keeps its place until it is tried again (C42).
+    pub(super) retry: Option<Retry>,
+    /// Claims are to go back to the array; inside, the action that had been started.
+    pub(super) giving_back: Option<Option<ActionId>>,
+    /// Nothing is taken before: a handler here has just let an action go.
+    pub(super) hold_until: Option<Instant>,
+    /// Another client's oldest claim, and since when it looks the same (C40).
+    pub(super) observed: Option<(Mark, Instant)>,
+    pub(super) renew_at: Option<Instant>,
+    /// The at-most-once action whose start is being recorded: afterwards only its id is in the document.
+    pub(super) once: Option<Arc<Item>>,
+    /// Attempts begun here.
+    pub(super) begun: Remembered,
+    /// Actions finished here (C61).
+    pub(super) finished: Remembered,
+    /// In plain mode: taken and not started.
+    pub(super) taken: VecDeque<Arc<Item>>,
+    /// A corrupt array has been reported.
+    pub(super) corrupt: bool,
+    /// Responses to others that lie in this array, since when, and whether anybody may have them by now (C51).
+    pub(super) addressed: Vec<(ActionId, Instant)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) id: ActionId,
+    pub(super) item: Arc<Item>,
+    pub(super) attempt: u32,
+    pub(super) once: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) id: ActionId,
+    pub(super) response: Option<Response>,
+    /// Whoever waits for the end to be recorded.
+    pub(super) reply: Option<oneshot::Sender<Result<()>>>,
+    /// Number of the last write that carried it.
+    pub(super) sent: Option<u64>,
+    /// It may wait for others until then.
+    pub(super) linger_until: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Retry {
+    pub(super) id: ActionId,
+    pub(super) failed: u32,
+    pub(super) until: Instant,
+}
+
+/// How a handler ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// It has done its work; a response, if any, has been checked.
+    Finished {
+        /// The response's own fields.
+        response: Option<serde_json::Map<String, serde_json::Value>>,
+        /// Told when the end is recorded.
+        reply: Option<oneshot::Sender<Result<()>>>,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// Whether trying again may help.
+        again: bool,
+        /// Told when the failure is recorded.
+        reply: Option<oneshot::Sender<Result<()>>>,
+    },
+    /// It let the action go unfinished.
+    LetGo,
+    /// Nobody has seen the action.
+    Unseen,
+}
+
+/// What a lane wants written, and whether it can wait.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) operations: Vec<Operation>,
+    /// Something that does not wait is among them.
+    pub(super) urgent: bool,
+    /// When the next wish becomes urgent.
+    pub(super) wake_at: Option<Instant>,
+}
+
+impl Wishes {
+    pub(super) fn wake(&mut self, at: Instant) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub(super) fn push(&mut self, operation: Operation) {
+        self.urgent = true;
+        self.operations.push(operation);
+    }
+}
+
+impl Lane {
+    pub(super) fn new(executor: Executor) -> Self {
+        Self {
+            executor,
+            wanted: false,
+            resuming: false,
+            running: None,
+            ended: Vec::new(),
+            retry: None,
+            giving_back: None,
+            hold_until: None,
+            observed: None,
+            renew_at: None,
+            once: None,
+            begun: Remembered::default(),
+            finished: Remembered::default(),
+            taken: VecDeque::new(),
+            corrupt: false,
+            addressed: Vec::new(),
+        }
+    }
+
+    pub(super) fn has_ended(&self, id: &ActionId) -> bool {
+        self.ended.iter().any(|ended| ended.id == *id)
+    }
+
+    /// Own claims that have not ended here, oldest first.
+    fn open_claims<'d>(&'d self, document: &'d Document, by: &'d str) -> impl Iterator<Item = &'d Claim> {
+        let claims = document.claims(self.executor.as_str()).iter();
+        claims.filter(move |claim| &*claim.by == by && claim.id().is_some_and(|id| !self.has_ended(id)))
+    }
+
+    /// The claim to carry out next, unless something before it is to be recorded first: the rule that lets a later
+    /// holder know which actions may have begun (see `document::claims`).
+    pub(super) fn next_claim<'d>(&'d self, document: &'d Document, by: &'d str) -> Option<&'d Claim> {
+        let claims = document.claims(self.executor.as_str());
+        if !self.wanted || self.running.is_some() || self.retry.is_some() || self.giving_back.is_some() || self.resuming {
+            return None;
+        }
+        if claims.first().is_some_and(|head| &*head.by != by) {
+            return None;
+        }
+        let next = self.open_claims(document, by).next()?;
+        let unrecorded = claims.iter().take_while(|claim| claim.id() != next.id());
+        let mut careful = unrecorded.filter(|claim| &*claim.by == by).peekable();
+        let waits = careful.peek().is_some() && (next.n > 1 || careful.any(|claim| claim.n > 1));
+        (!waits).then_some(next)
+    }
+
+    /// What this lane wants written, given the newest document.
+    pub(super) fn wishes(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        self.wish_ends(document, view, wishes);
+        let claims = document.claims(self.executor.as_str());
+        if let Some(head) = claims.first()
+            && *head.by != *view.by
+        {
+            self.observe(head, view, wishes);
+            return;
+        }
+        self.observed = None;
+        if self.resuming {
+            match claims.first() {
+                Some(head) => wishes
+                    .push(Operation::TakeOver { executor: self.executor.clone(), mark: head.mark() }),
+                None => self.resuming = false,
+            }
+            return;
+        }
+        if self.giving_back.is_none() && !self.wanted && self.running.is_none() && self.open_claims(document, view.by).next().is_some() {
+            self.giving_back = Some(self.retry.take().map(|retry| retry.id));
+        }
+        if let Some(started) = self.giving_back.clone() {
+            match self.open_claims(document, view.by).next() {
+                Some(_) => {
+                    wishes.push(Operation::GiveBack { executor: self.executor.clone(), started });
+                    return;
+                }
+                None => self.giving_back = None,
+            }
+        }
+        self.wish_renewal(document, view, wishes);
+        self.wish_next(document, view, wishes);
+    }
+
+    fn wish_ends(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        let claims = document.claims(self.executor.as_str());
+        let more = self.open_claims(document, view.by).next().is_some();
+        let careful = claims.iter().any(|claim| claim.n > 1);
+        for ended in &self.ended {
+            let executor = self.executor.clone();
+            let operation = Operation::Finish { executor, id: ended.id.clone(), response: ended.response.clone() };
+            wishes.operations.push(operation);
+            let waits = ended.reply.is_some() || ended.response.is_some() || careful || !more;
+            if waits || ended.linger_until <= view.now {
+                wishes.urgent = true;
+            } else {
+                wishes.wake(ended.linger_until);
+            }
+        }
+    }
+
+    /// Watches another client's claim; when it has not changed for a lease, this client takes over.
+    fn observe(&mut self, head: &Claim, view: &View<'_>, wishes: &mut Wishes) {
+        let mark = head.mark();
+        let since = match &self.observed {
+            Some((seen, since)) if *seen == mark => *since,
+            _ => view.now,
+        };
+        self.observed = Some((mark.clone(), since));
+        if !self.wanted {
+            return;
+        }
+        if view.now >= since + view.lease {
+            wishes.push(Operation::TakeOver { executor: self.executor.clone(), mark });
+        } else {
+            wishes.wake(since + view.lease);
+        }
+    }
+
+    fn wish_renewal(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        if self.open_claims(document, view.by).next().is_none() {
+            self.renew_at = None;
+            return;
+        }
+        let at = *self.renew_at.get_or_insert(view.now + view.renew_every);
+        if at <= view.now {
+            wishes.push(Operation::Renew(self.executor.clone()));
+        } else {
+            wishes.wake(at);
+        }
+    }
+
+    fn wish_next(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        let executor = self.executor.clone();
+        if let Some(retry) = &self.retry {
+            let claims = document.claims(executor.as_str());
+            if claims.iter().any(|claim| claim.id() == Some(&retry.id) && claim.n == retry.failed) {
+                wishes.push(Operation::Retry { executor, id: retry.id.clone(), failed: retry.failed });
+            }
+            wishes.wake(retry.until);
+            return;
+        }
+        if !self.wanted || self.running.is_some() {
+            return;
+        }
+        if let Some(claim) = self.next_claim(document, view.by) {
+            if let (Held::Action(item), Some(id)) = (&claim.held, claim.id())
+                && view.runs_once(item)
+                && !self.is_over(item, view)
+            {
+                self.once = Some(item.clone());
+                wishes.push(Operation::StartOnce { executor, id: id.clone() });
+            }
+            return;
+        }
+        if self.open_claims(document, view.by).next().is_some() || !self.taken.is_empty() {
+            return;
+        }
+        match self.hold_until {
+            Some(until) if until > view.now => return wishes.wake(until),
+            _ => self.hold_until = None,
+        }
+        let released = self.released(document, view, wishes);
+        if document.waiting(executor.as_str()).iter().any(|item| is_free(item, view.by, &released)) {
+            wishes.push(Operation::Claim { executor, fresh: view.fresh.clone(), released });
+        }
+    }
+
+    /// Whether an action must not start any more: expired, tried too often, or finished here before.
+    pub(super) fn is_over(&self, item: &Item, view: &View<'_>) -> bool {
+        let expired = item.tag().exp.zip(view.backend_now).is_some_and(|(exp, now)| exp <= now);
+        expired || item.id().is_some_and(|id| self.finished.contains(id))
+    }
+
+    /// Responses to other clients that have lain here for a lease: anybody may have them (C51).
+    fn released(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) -> Vec<ActionId> {
+        let lying: Vec<&ActionId> = document
+            .waiting(self.executor.as_str())
+            .iter()
+            .filter(|item| item.tag().to.as_ref().is_some_and(|to| **to != *view.by))
+            .filter_map(|item| item.id())
+            .collect();
+        self.addressed.retain(|(id, _)| lying.contains(&id));
+        for id in lying {
+            if !self.addressed.iter().any(|(known, _)| known == id) {
+                self.addressed.push((id.clone(), view.now));
+            }
+        }
+        let (free, bound): (Vec<_>, Vec<_>) =
+            self.addressed.iter().partition(|(_, since)| *since + view.lease <= view.now);
+        if let Some(first) = bound.iter().map(|(_, since)| *since + view.lease).min() {
+            wishes.wake(first);
+        }
+        free.into_iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Compares local state with a newer document: what has vanished there is over here (C40, C60). Answers an action
+    /// whose handler is to be cancelled.
+    pub(super) fn reconcile(&mut self, document: &Document, by: &str, last_write: Option<u64>) -> Option<ActionId> {
+        let claims = document.claims(self.executor.as_str());
+        let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
+        let (open, gone) = std::mem::take(&mut self.ended).into_iter().partition(|ended| mine(&ended.id));
+        self.ended = open;
+        for ended in gone {
+            let held = ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
+            self.finished.insert(ended.id.clone(), 0);
+            answer(ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
+        }
+        if self.retry.as_ref().is_some_and(|retry| !mine(&retry.id)) {
+            self.retry = None;
+        }
+        let lost = self.running.as_ref().is_some_and(|running| !mine(&running.id));
+        if lost { self.running.take().map(|running| running.id) } else { None }
+    }
+}
+
+/// What lanes need to know of the client and the moment.
+pub(super) struct View<'a> {
+    pub(super) by: &'a Arc<str>,
+    pub(super) now: Instant,
+    pub(super) lease: std::time::Duration,
+    pub(super) renew_every: std::time::Duration,
+    /// The backend's time now, as its answers show it.
+    pub(super) backend_now: Option<u64>,
+    /// A prefix for ids, new for each write.
+    pub(super) fresh: Arc<str>,
+    pub(super) once: &'a dyn Fn(&str) -> bool,
+}
+
+impl View<'_> {
+    pub(super) fn runs_once(&self, item: &Item) -> bool {
+        item.action().is_some_and(|action| (self.once)(action.name()))
+    }
+}
+
+/// Whether this client could take anything on account of this element.
+fn is_free(item: &Item, by: &str, released: &[ActionId]) -> bool {
+    item.tag().to.as_ref().is_none_or(|to| &**to == by) || item.id().is_some_and(|id| released.contains(id))
+}
+
+pub(super) fn not_held(id: &ActionId) -> Error {
+    Error::NotHeld { what: format!("action {id}") }
+}
+
+pub(super) fn answer(reply: Option<oneshot::Sender<Result<()>>>, result: Result<()>) {
+    if let Some(reply) = reply {
+        // Whoever waited may have gone; the end is recorded all the same.
+        let _ = reply.send(result);
+    }
+}

@@ -1,0 +1,415 @@
+//! The driver's decisions: what to write and when, what to carry out, whom to answer. It is told the time and what
+//! happened, and says what to do; it waits for nothing and does nothing.
+//!
+//! One rule makes it simple: what has to be written for the executors is derived anew from the newest document and
+//! from what has ended here, at every write. Nothing of it is kept across a write that lost or whose answer was lost.
+//! Only operations of the application are kept, until their caller is answered.
+
+mod clock;
+mod ending;
+mod lane;
+mod pending;
+mod remembered;
+mod request;
+mod start;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+pub(crate) use lane::Ending;
+pub(crate) use pending::{Answer, Reply};
+pub(crate) use request::{Wait, WaitReply};
+
+use super::notice::Notice;
+use super::settings::Settings;
+use crate::action::Action;
+use crate::backend::{BackendError, Change, Expect, Facts, Revision, Stored, Write};
+use crate::catalogue::Catalogue;
+use crate::document::{Document, Item, Operation, Rules, Tag, Writer};
+use crate::error::{Error, Result};
+use crate::id::{ActionId, DocumentId, Executor};
+use clock::BackendClock;
+use lane::Lane;
+use pending::{Flight, Pending};
+use request::Requests;
+
+/// What does not change while a client lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) id: DocumentId,
+    pub(crate) by: Arc<str>,
+    pub(crate) instance: Arc<str>,
+    pub(crate) plain: bool,
+    pub(crate) rules: Rules,
+    pub(crate) settings: Settings,
+    pub(crate) facts: Facts,
+    pub(crate) catalogue: Catalogue,
+    /// Never used before: ids of this life begin with it.
+    pub(crate) fresh: Arc<str>,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Write this; report with [`Machine::written`].
+    Write(Write),
+    /// Read the document; report with [`Machine::read`].
+    Read,
+    /// Hand this action over; report its end with [`Machine::ended`].
+    Start(Start),
+    /// The action is no longer this client's: stop its handler.
+    Cancel(Executor, ActionId),
+    /// Tell whoever listens.
+    Notice(Notice),
+}
+
+/// An action to be carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    pub(crate) executor: Executor,
+    pub(crate) item: Arc<Item>,
+    pub(crate) id: ActionId,
+    pub(crate) attempt: u32,
+}
+
+/// The newest state, for readers.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) revision: Revision,
+    pub(crate) document: Arc<Document>,
+    /// Counts states that may have looked different to the application, skipped ones included.
+    pub(crate) changes: u64,
+}
+
+/// An action to be added, before it has an id.
+#[derive(Debug)]
+pub(crate) struct Addition {
+    pub(crate) executor: Executor,
+    pub(crate) action: Action,
+    pub(crate) expires: Option<std::time::Duration>,
+    /// A client waits for its response.
+    pub(crate) awaited: bool,
+    /// Tag of a response posted late: the request's id and sender.
+    pub(crate) answers: Option<(Option<ActionId>, Option<Arc<str>>)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Machine {
+    config: Config,
+    state: Option<State>,
+    clock: BackendClock,
+    number: u64,
+    ids: u64,
+    waiting: VecDeque<Pending>,
+    /// Order of acceptance of the latest operation, and up to where the newest state is known to be no older.
+    seq: u64,
+    fresh_to: u64,
+    /// A read is on its way; inside, what it covers.
+    reading: Option<u64>,
+    flight: Option<Flight>,
+    /// The state that writes with a lost answer were made from.
+    doubt_base: Option<(Revision, Arc<Document>)>,
+    lanes: Vec<Lane>,
+    requests: Requests,
+    pause: Pause,
+    next_write_at: Option<Instant>,
+    jitter: u64,
+    closing: bool,
+    effects: VecDeque<Effect>,
+}
+
+/// Why nothing is written at the moment.
+#[derive(Debug, Default)]
+struct Pause {
+    until: Option<Instant>,
+    failures: u32,
+    /// Writes are refused until a new token: expired, or not allowed.
+    refused: Option<Error>,
+}
+
+impl Machine {
+    pub(crate) fn new(config: Config, opened: Stored, now: Instant) -> Self {
+        let mut lanes: Vec<Lane> =
+            config.catalogue.executors().map(|executor| Lane::new(executor.name().into())).collect();
+        for lane in &mut lanes {
+            lane.resuming = opened.document.claims(lane.executor.as_str()).iter().any(|claim| claim.by == config.by);
+        }
+        let number = opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance)).unwrap_or(0);
+        let jitter = config.fresh.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| {
+            (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mut machine = Self {
+            clock: BackendClock::new(opened.at, now),
+            state: None,
+            number,
+            ids: 0,
+            waiting: VecDeque::new(),
+            seq: 0,
+            fresh_to: 0,
+            reading: None,
+            flight: None,
+            doubt_base: None,
+            lanes,
+            requests: Requests::default(),
+            pause: Pause::default(),
+            next_write_at: None,
+            jitter: jitter | 1,
+            closing: false,
+            effects: VecDeque::new(),
+            config,
+        };
+        machine.adopt(opened.revision, opened.document, now);
+        machine
+    }
+
+    /// The newest state; `None` once the document was removed.
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    pub(crate) fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Whether everything accepted has been answered and recorded.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+            && self.flight.is_none()
+            && self.lanes.iter().all(|lane| lane.ended.is_empty() && lane.giving_back.is_none() && lane.running.is_none())
+    }
+
+    /// Accepts an operation of the application.
+    pub(crate) fn submit(&mut self, operation: Operation, reply: Option<Reply>, now: Instant) {
+        self.accept(operation, Vec::new(), reply, now);
+    }
+
+    /// Accepts actions, gives them ids, and registers the wait for a response before anything is written (C50).
+    pub(crate) fn add(&mut self, additions: Vec<Addition>, wait: Option<Wait>, reply: Option<Reply>, now: Instant) {
+        let plain = self.is_plain();
+        let mut ids = Vec::with_capacity(additions.len());
+        let mut actions = Vec::with_capacity(additions.len());
+        let mut first_name = None;
+        for addition in additions {
+            first_name.get_or_insert_with(|| addition.action.name().to_owned());
+            let mut tag = Tag::default();
+            if !plain {
+                let id = self.fresh_id();
+                ids.push(id.clone());
+                tag.id = Some(id);
+                tag.from = addition.awaited.then(|| self.config.by.clone());
+                tag.exp = addition.expires.and_then(|expires| self.clock.after(now, expires));
+                if let Some((re, to)) = addition.answers {
+                    (tag.re, tag.to) = (re, to);
+                }
+            }
+            actions.push((addition.executor, Arc::new(Item::new(addition.action, tag))));
+        }
+        if let (Some(wait), Some(name)) = (wait, first_name) {
+            self.requests.insert(ids.first().cloned(), name, wait);
+        }
+        self.accept(Operation::Enqueue(actions), ids, reply, now);
+    }
+
+    fn accept(&mut self, operation: Operation, ids: Vec<ActionId>, reply: Option<Reply>, now: Instant) {
+        let refusal = match (&self.state, &self.pause.refused) {
+            (None, _) => Some(self.gone()),
+            (_, Some(error)) => Some(error.clone()),
+            _ => None,
+        };
+        if let Some(error) = refusal {
+            return tell(reply, Err(error));
+        }
+        self.seq += 1;
+        self.waiting.push_back(Pending {
+            operation,
+            ids,
+            reply,
+            seq: self.seq,
+            deadline: now + self.config.settings.write_within,
+            in_doubt_since: None,
+            outcome: None,
+            delayed_by: None,
+        });
+    }
+
+    /// Somebody here subscribes to an executor, or no longer.
+    pub(crate) fn set_wanted(&mut self, executor: &Executor, wanted: bool) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == *executor) {
+            lane.wanted = wanted && !self.closing;
+        }
+    }
+
+    /// Takes nothing more, gives back what has not been started (C44).
+    pub(crate) fn close(&mut self) {
+        self.closing = true;
+        for lane in &mut self.lanes {
+            lane.wanted = false;
+        }
+    }
+
+    /// The watch has told of a change.
+    pub(crate) fn saw(&mut self, change: Change, now: Instant) {
+        match change {
+            Change::Updated(stored) => {
+                self.clock.saw(stored.at, now);
+                self.adopt(stored.revision, stored.document, now);
+            }
+            Change::Removed => self.removed(),
+        }
+    }
+
+    /// The answer to [`Effect::Read`].
+    pub(crate) fn read(&mut self, result: Result<Option<Stored>, BackendError>, now: Instant) {
+        let covered = self.reading.take();
+        match result {
+            Ok(Some(stored)) => {
+                self.recovered();
+                self.clock.saw(stored.at, now);
+                self.fresh_to = self.fresh_to.max(covered.unwrap_or(0));
+                let same = self.state.as_ref().is_some_and(|state| state.revision == stored.revision);
+                self.adopt(stored.revision, stored.document, now);
+                if !same {
+                    self.settle_doubts();
+                }
+            }
+            Ok(None) => self.removed(),
+            Err(error) => self.failed(error, now),
+        }
+    }
+
+    /// Reads again: the watch was interrupted, something may have been missed.
+    pub(crate) fn catch_up(&mut self) {
+        self.ask_to_read();
+    }
+
+    /// A new token was installed: what was refused may go on (C8).
+    pub(crate) fn resume(&mut self) {
+        self.pause = Pause::default();
+        self.ask_to_read();
+    }
+
+    /// No token can be had (C8): writes fail until one is installed.
+    pub(crate) fn token_expired(&mut self) {
+        self.refuse(Error::TokenExpired, Notice::TokenExpired);
+    }
+
+    fn is_plain(&self) -> bool {
+        self.config.plain || self.state.as_ref().is_some_and(|state| state.document.is_foreign())
+    }
+
+    fn writer(&self, number: u64) -> Writer {
+        let Config { by, instance, plain, .. } = &self.config;
+        Writer { by: by.clone(), instance: instance.clone(), number, plain: *plain }
+    }
+
+    fn fresh_id(&mut self) -> ActionId {
+        self.ids += 1;
+        format!("{}{}", self.config.fresh, Base36(self.ids)).into()
+    }
+
+    fn gone(&self) -> Error {
+        Error::NotFound { document: self.config.id.to_string() }
+    }
+
+    fn ask_to_read(&mut self) {
+        if self.reading.is_none() && self.state.is_some() {
+            self.reading = Some(self.seq);
+            self.effects.push_back(Effect::Read);
+        }
+    }
+
+    /// Takes a state over if it is newer than the newest seen (C17).
+    fn adopt(&mut self, revision: Revision, document: Arc<Document>, now: Instant) {
+        let changes = match &self.state {
+            Some(state) if revision <= state.revision => return,
+            Some(state) => {
+                let step = revision.0 - state.revision.0;
+                let missed = if self.config.facts.dense_revisions { step - 1 } else { 0 };
+                let shown = u64::from(!document.shows_the_same_as(&state.document));
+                state.changes + missed + shown
+            }
+            None => 1,
+        };
+        let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
+        let plain = self.is_plain();
+        for lane in &mut self.lanes {
+            let found = document.corrupt_array(lane.executor.as_str());
+            if let Some(found) = found.filter(|_| !lane.corrupt) {
+                let executor = lane.executor.clone();
+                self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
+            }
+            lane.corrupt = found.is_some();
+            if !plain && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write) {
+                let executor = lane.executor.clone();
+                self.effects.push_back(Effect::Cancel(executor.clone(), lost.clone()));
+                self.effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
+            }
+        }
+        self.requests.look(&document, &self.config.by, last_write);
+        self.state = Some(State { revision, document, changes });
+        if self.flight.is_none() {
+            self.settle_doubts();
+        }
+        let _ = now;
+    }
+
+    fn removed(&mut self) {
+        if self.state.take().is_none() {
+            return;
+        }
+        self.effects.push_back(Effect::Notice(Notice::Removed));
+        self.flight = None;
+        let gone = self.gone();
+        for pending in std::mem::take(&mut self.waiting) {
+            tell(pending.reply, Err(gone.clone()));
+        }
+        for lane in &mut self.lanes {
+            if let Some(running) = lane.running.take() {
+                self.effects.push_back(Effect::Cancel(lane.executor.clone(), running.id));
+            }
+            for ended in std::mem::take(&mut lane.ended) {
+                lane::answer(ended.reply, Err(gone.clone()));
+            }
+        }
+        self.requests.fail(&gone);
+    }
+
+    fn random(&mut self) -> u64 {
+        self.jitter ^= self.jitter << 13;
+        self.jitter ^= self.jitter >> 7;
+        self.jitter ^= self.jitter << 17;
+        self.jitter
+    }
+}
+
+fn tell(reply: Option<Reply>, result: Result<Answer>) {
+    if let Some(reply) = reply {
+        // The caller may have gone; the operation was carried out all the same.
+        let _ = reply.send(result);
+    }
+}
+
+/// A number in few characters: ids are stored with every waiting action.
+struct Base36(u64);
+
+impl std::fmt::Display for Base36 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut digits = [0_u8; 13];
+        let (mut rest, mut place) = (self.0, digits.len());
+        loop {
+            place -= 1;
+            digits[place] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize];
+            rest /= 36;
+            if rest == 0 {
+                break;
+            }
+        }
+        f.write_str(std::str::from_utf8(&digits[place..]).unwrap_or("0"))
+    }
+}

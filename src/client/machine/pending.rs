@@ -1,0 +1,55 @@
+//! Operations of the application on their way into the document.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::backend::Revision;
+use crate::document::{Document, Operation, Outcome};
+use crate::error::{Error, Result};
+use crate::id::ActionId;
+
+/// What a caller hears of its operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The revision that holds it.
+    pub(crate) revision: Revision,
+    /// What it did.
+    pub(crate) outcome: Outcome,
+    /// Ids given to its actions; none in plain mode.
+    pub(crate) ids: Vec<ActionId>,
+}
+
+/// Where the answer goes. Nobody may be there any more: the operation is carried out nonetheless.
+pub(crate) type Reply = oneshot::Sender<Result<Answer>>;
+
+/// One operation that has been accepted and not answered.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) operation: Operation,
+    pub(super) ids: Vec<ActionId>,
+    pub(super) reply: Option<Reply>,
+    /// Order of acceptance; tells whether a read was made after it.
+    pub(super) seq: u64,
+    pub(super) deadline: Instant,
+    /// Number of the first write that carried it and whose answer was lost (C29).
+    pub(super) in_doubt_since: Option<u64>,
+    /// What it did in the write that carried it last.
+    pub(super) outcome: Option<Result<Outcome>>,
+    /// The failure that delays it, told if its time runs out.
+    pub(super) delayed_by: Option<Error>,
+}
+
+/// The write on its way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) number: u64,
+    /// The state it was made from.
+    pub(super) base: (Revision, Arc<Document>),
+    pub(super) document: Arc<Document>,
+    /// How many of the operations waiting, from the front, it carries.
+    pub(super) carried: usize,
+    /// What the operations derived from the document did, in order.
+    pub(super) derived: Vec<(Operation, Result<Outcome>)>,
+}

@@ -1,0 +1,151 @@
+//! Requests that wait for their response (C50, C51).
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::document::{Document, Item, Operation};
+use crate::error::{Error, Result};
+use crate::id::{ActionId, Executor};
+
+pub(crate) type WaitReply = oneshot::Sender<Result<Arc<Item>>>;
+
+/// A wait for a response.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    /// Whose array takes the response.
+    pub(crate) respond_to: Executor,
+    /// Told the response. A closed one has timed out or was dropped.
+    pub(crate) reply: WaitReply,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// In the order in which they were made.
+    waiting: Vec<Waiting>,
+    /// Responses that belong to a waiter and still lie in the document.
+    matched: Vec<Matched>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: Option<ActionId>,
+    name: String,
+    wait: Wait,
+}
+
+#[derive(Debug)]
+struct Matched {
+    executor: Executor,
+    item: Arc<Item>,
+    /// Waits until the response is ours: somebody else might take one that is not addressed. An addressed one is
+    /// handed over when it is seen, and only its removal is left to do.
+    waiting: Option<Waiting>,
+    /// Number of the last write that carried its removal.
+    sent: Option<u64>,
+}
+
+impl Requests {
+    pub(super) fn insert(&mut self, id: Option<ActionId>, name: String, wait: Wait) {
+        self.waiting.retain(|waiting| !waiting.wait.reply.is_closed());
+        self.waiting.push(Waiting { id, name, wait });
+    }
+
+    /// Looks for responses in a newer document, and at what has become of those seen before.
+    pub(super) fn look(&mut self, document: &Document, by: &str, last_write: Option<u64>) {
+        if self.waiting.is_empty() && self.matched.is_empty() {
+            return;
+        }
+        self.settle(document, last_write);
+        let mut arrays: Vec<Executor> = self.waiting.iter().map(|waiting| waiting.wait.respond_to.clone()).collect();
+        arrays.sort();
+        arrays.dedup();
+        for executor in &arrays {
+            for item in document.waiting(executor.as_str()) {
+                if self.matched.iter().any(|matched| matched.item.is_same(item)) {
+                    continue;
+                }
+                let Some(waiting) = self.match_wait(executor, item, by) else { continue };
+                let waiting = if item.tag().to.is_some() {
+                    hand_over(waiting, item);
+                    None
+                } else {
+                    Some(waiting)
+                };
+                self.matched.push(Matched { executor: executor.clone(), item: item.clone(), waiting, sent: None });
+            }
+        }
+    }
+
+    /// Responses that are gone from the document were removed by us, or taken by somebody else.
+    fn settle(&mut self, document: &Document, last_write: Option<u64>) {
+        let lies = |matched: &Matched| {
+            document.waiting(matched.executor.as_str()).iter().any(|item| item.is_same(&matched.item))
+        };
+        let (still, gone) = std::mem::take(&mut self.matched).into_iter().partition(lies);
+        self.matched = still;
+        for matched in gone {
+            let ours = matched.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
+            match matched.waiting {
+                Some(waiting) if ours => hand_over(waiting, &matched.item),
+                Some(waiting) => self.waiting.insert(0, waiting),
+                None => {}
+            }
+        }
+    }
+
+    /// The wait a response belongs to: by `re` where present, otherwise the oldest of that name.
+    fn match_wait(&mut self, executor: &Executor, item: &Item, by: &str) -> Option<Waiting> {
+        let name = item.action()?.name();
+        let tag = item.tag();
+        if tag.to.as_ref().is_some_and(|to| **to != *by) {
+            return None;
+        }
+        let place = self.waiting.iter().position(|waiting| {
+            let answers = match (&tag.re, &waiting.id) {
+                (Some(re), Some(id)) => re == id,
+                (Some(_), None) => false,
+                (None, _) => waiting.name == name,
+            };
+            answers && waiting.wait.respond_to == *executor && !waiting.wait.reply.is_closed()
+        })?;
+        Some(self.waiting.remove(place))
+    }
+
+    /// An element that this client has taken as an ordinary action may be a response that came just before.
+    pub(super) fn give(&mut self, executor: &Executor, item: &Arc<Item>, by: &str) -> bool {
+        let waiting = self.match_wait(executor, item, by);
+        let given = waiting.is_some();
+        if let Some(waiting) = waiting {
+            hand_over(waiting, item);
+        }
+        given
+    }
+
+    /// What is to be written: removals of matched responses, and whether they can wait for another write.
+    pub(super) fn wishes(&self) -> impl Iterator<Item = (Operation, bool)> {
+        self.matched.iter().map(|matched| {
+            let Matched { executor, item, waiting, .. } = matched;
+            (Operation::TakeResponse { executor: executor.clone(), item: item.clone() }, waiting.is_none())
+        })
+    }
+
+    /// The wishes are on their way under this number.
+    pub(super) fn sent(&mut self, number: u64) {
+        for matched in &mut self.matched {
+            matched.sent = Some(number);
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: &Error) {
+        let matched = self.matched.drain(..).filter_map(|matched| matched.waiting);
+        for waiting in self.waiting.drain(..).chain(matched) {
+            let _ = waiting.wait.reply.send(Err(error.clone()));
+        }
+    }
+}
+
+fn hand_over(waiting: Waiting, item: &Arc<Item>) {
+    // A waiter that has given up leaves the response unread; it is removed all the same.
+    let _ = waiting.wait.reply.send(Ok(item.clone()));
+}

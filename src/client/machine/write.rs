@@ -1,0 +1,364 @@
+//! What is written, when, and what its answer means (C29, C31, C57).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::lane::{View, Wishes};
+use super::pending::{Answer, Flight};
+use super::{Base36, Effect, Lane, Machine, tell};
+use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
+use crate::catalogue::Catalogue;
+use crate::client::notice::Notice;
+use crate::document::{Document, Operation, Outcome, Taken, Verdict, apply, resolve};
+use crate::error::{Error, Result};
+use crate::limits::OPERATIONS_PER_WRITE_MAX;
+
+impl Machine {
+    /// Does everything that can be done now. Answers when to come back if nothing happens before.
+    pub(crate) fn step(&mut self, now: Instant) -> Option<Instant> {
+        self.end_retries(now);
+        self.start_all(now);
+        let mut wake = self.give_up_late(now);
+        let mut later = |at: Instant| wake = Some(wake.map_or(at, |earlier: Instant| earlier.min(at)));
+        if self.flight.is_some() || self.reading.is_some() || self.state.is_none() {
+            return wake;
+        }
+        if let Some(until) = self.pause.until.filter(|until| *until > now) {
+            later(until);
+            return wake;
+        }
+        if self.pause.refused.is_some() {
+            return wake;
+        }
+        let (wishes, number) = self.wishes(now);
+        if let Some(at) = wishes.wake_at {
+            later(at);
+        }
+        if self.waiting.is_empty() && !wishes.urgent {
+            return wake;
+        }
+        if let Some(at) = self.next_write_at.filter(|at| *at > now) {
+            later(at);
+            return wake;
+        }
+        self.build(wishes.operations, number, now);
+        wake
+    }
+
+    /// What the lanes and requests want written.
+    fn wishes(&mut self, now: Instant) -> (Wishes, u64) {
+        let number = self.number + 1;
+        let mut wishes = Wishes::default();
+        let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else { return (wishes, number) };
+        for (operation, can_wait) in self.requests.wishes() {
+            wishes.operations.push(operation);
+            if can_wait {
+                wishes.wake(now + self.config.settings.finish_linger);
+                wishes.urgent |= self.config.settings.finish_linger.is_zero();
+            } else {
+                wishes.urgent = true;
+            }
+        }
+        self.with_view(now, |view, lanes| {
+            for lane in lanes {
+                lane.wishes(&document, view, &mut wishes);
+            }
+        });
+        (wishes, number)
+    }
+
+    pub(super) fn with_view<T>(&mut self, now: Instant, see: impl FnOnce(&View<'_>, &mut [Lane]) -> T) -> T {
+        let catalogue = &self.config.catalogue;
+        let view = View {
+            by: &self.config.by,
+            now,
+            lease: self.config.settings.lease,
+            renew_every: self.config.settings.renew_every(),
+            attempts_max: self.config.settings.attempts_max,
+            backend_now: Some(self.clock.now(now)),
+            fresh: format!("{}{}-", self.config.fresh, Base36(self.number + 1)).into(),
+            once: &|name| runs_once(catalogue, name),
+        };
+        see(&view, &mut self.lanes)
+    }
+
+    fn build(&mut self, derived: Vec<Operation>, number: u64, now: Instant) {
+        let Some(state) = &self.state else { return };
+        let base = (state.revision, state.document.clone());
+        let writer = self.writer(number);
+        let carried = self.waiting.len().min(OPERATIONS_PER_WRITE_MAX);
+        let own = self.waiting.iter().take(carried).map(|pending| &pending.operation);
+        // Ends and removals first: they make room for what the application adds.
+        let applied = apply(&base.1, &writer, &self.config.rules, derived.iter().chain(own));
+        let mut outcomes = applied.outcomes.into_iter();
+        let derived: Vec<_> = derived.into_iter().zip(outcomes.by_ref()).collect();
+        for (pending, outcome) in self.waiting.iter_mut().zip(outcomes) {
+            pending.outcome = Some(outcome);
+        }
+        let Some(document) = applied.document.map(Arc::new) else { return self.nothing_to_write(carried) };
+        self.number = number;
+        self.requests.sent(number);
+        for ended in self.lanes.iter_mut().flat_map(|lane| &mut lane.ended) {
+            ended.sent = Some(number);
+        }
+        let rate = self.config.facts.writes_per_second.or(self.config.settings.writes_per_second);
+        self.next_write_at = rate.filter(|rate| *rate > 0.0).map(|rate| now + Duration::from_secs_f64(1.0 / rate));
+        let expect = Expect::Revision(base.0);
+        self.effects.push_back(Effect::Write(Write { document: document.clone(), expect, ttl: Ttl::Keep }));
+        self.flight = Some(Flight { number, base, document, carried, derived });
+    }
+
+    /// Nothing would change. What the application asked is refused or already so; that is answered only from a state
+    /// read after it asked.
+    fn nothing_to_write(&mut self, carried: usize) {
+        let Some(revision) = self.state.as_ref().map(|state| state.revision) else { return };
+        if carried > 0 && self.waiting.iter().take(carried).any(|pending| pending.seq > self.fresh_to) {
+            return self.ask_to_read();
+        }
+        for pending in self.waiting.drain(..carried) {
+            let ids = pending.ids;
+            let outcome = pending.outcome.unwrap_or(Ok(Outcome::Nothing));
+            tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+        }
+    }
+
+    /// The answer to [`Effect::Write`].
+    pub(crate) fn written(&mut self, result: Result<Written, BackendError>, now: Instant) {
+        let Some(flight) = self.flight.take() else { return };
+        match result {
+            Ok(written) => {
+                self.recovered();
+                self.clock.saw(written.at, now);
+                for pending in self.waiting.drain(..flight.carried) {
+                    let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
+                    let ids = pending.ids;
+                    let revision = written.revision;
+                    tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+                }
+                let Flight { document, derived, .. } = flight;
+                self.report(derived);
+                self.adopt(written.revision, document, now);
+            }
+            Err(BackendError::Conflict) => {
+                if !self.has_newer_than(flight.base.0) {
+                    self.ask_to_read();
+                }
+                self.settle_doubts();
+            }
+            Err(BackendError::Unknown { .. }) => self.lost(flight),
+            Err(error) => {
+                if !error.is_transient() {
+                    self.answer_carried(flight.carried, &error);
+                }
+                self.failed(error, now);
+            }
+        }
+    }
+
+    fn has_newer_than(&self, revision: Revision) -> bool {
+        self.state.as_ref().is_some_and(|state| state.revision > revision)
+    }
+
+    /// The answer was lost: the operations carried are in doubt until a newer document tells.
+    fn lost(&mut self, flight: Flight) {
+        for pending in self.waiting.iter_mut().take(flight.carried) {
+            pending.in_doubt_since.get_or_insert(flight.number);
+        }
+        self.doubt_base = Some(flight.base.clone());
+        match self.has_newer_than(flight.base.0) {
+            true => self.settle_doubts(),
+            false => self.ask_to_read(),
+        }
+    }
+
+    /// Looks operations in doubt up in the newest document, once it is newer than the one they were written over.
+    pub(super) fn settle_doubts(&mut self) {
+        let (Some((base_revision, base)), Some(state)) = (&self.doubt_base, &self.state) else { return };
+        if state.revision <= *base_revision {
+            return;
+        }
+        let (base, document, revision) = (base.clone(), state.document.clone(), state.revision);
+        self.doubt_base = None;
+        let instance = self.config.instance.clone();
+        let plain = self.config.plain || document.is_foreign();
+        for mut pending in std::mem::take(&mut self.waiting) {
+            let Some(number) = pending.in_doubt_since else {
+                self.waiting.push_back(pending);
+                continue;
+            };
+            match settle(&base, &document, &instance, number, &pending.operation, plain) {
+                Verdict::NotHeld => {
+                    pending.in_doubt_since = None;
+                    self.waiting.push_back(pending);
+                }
+                Verdict::Held => {
+                    let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
+                    let ids = pending.ids;
+                    tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+                }
+                Verdict::Unknown => {
+                    tell(pending.reply, Err(Error::MaybeApplied { what: pending.operation.verb() }));
+                }
+            }
+        }
+    }
+
+    /// Tells of what derived operations did beyond what the document shows.
+    fn report(&mut self, derived: Vec<(Operation, Result<Outcome>)>) {
+        for (operation, outcome) in derived {
+            match (operation, outcome) {
+                (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => self.report_taken(executor, taken),
+                (Operation::Finish { response: Some(response), .. }, Ok(Outcome::ResponseDropped(why))) => {
+                    let action = response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+                    let executor = response.executor;
+                    self.effects.push_back(Effect::Notice(Notice::ResponseDropped { executor, action, why }));
+                }
+                (Operation::TakeOver { executor, .. }, Ok(Outcome::TakenOver { lost })) => {
+                    if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
+                        lane.resuming = false;
+                    }
+                    if !lost.is_empty() {
+                        let notice = Notice::StartedOnceAndLost { executor, ids: lost };
+                        self.effects.push_back(Effect::Notice(notice));
+                    }
+                }
+                (Operation::GiveBack { executor, .. }, Ok(_)) => {
+                    if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
+                        lane.giving_back = None;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn report_taken(&mut self, executor: crate::Executor, taken: Taken) {
+        for item in taken.malformed {
+            let found = item.malformed_type().unwrap_or("an object");
+            let executor = executor.clone();
+            self.effects.push_back(Effect::Notice(Notice::MalformedAction { executor, found }));
+        }
+        for id in taken.duplicates.iter().filter_map(|item| item.id().cloned()) {
+            let executor = executor.clone();
+            self.effects.push_back(Effect::Notice(Notice::DuplicateRemoved { executor, id }));
+        }
+        if self.is_plain()
+            && let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor)
+        {
+            lane.taken.extend(taken.items);
+        }
+    }
+
+    fn answer_carried(&mut self, carried: usize, error: &BackendError) {
+        let error = error.clone().into_error(&self.config.facts, &self.config.id);
+        for pending in self.waiting.drain(..carried) {
+            tell(pending.reply, Err(error.clone()));
+        }
+    }
+
+    /// A read or write has failed: wait and try again, or stop until somebody helps.
+    pub(super) fn failed(&mut self, error: BackendError, now: Instant) {
+        let seen = error.clone().into_error(&self.config.facts, &self.config.id);
+        match &error {
+            BackendError::TokenExpired => return self.token_expired(),
+            BackendError::Refused { code, message } => {
+                let notice = Notice::Refused { code: *code, message: message.clone() };
+                return self.refuse(seen, notice);
+            }
+            BackendError::RateLimited { .. } => {}
+            _ if self.pause.failures == 0 => {
+                self.effects.push_back(Effect::Notice(Notice::BackendFailing { error: seen.clone() }));
+            }
+            _ => {}
+        }
+        for pending in &mut self.waiting {
+            pending.delayed_by = Some(seen.clone());
+        }
+        self.pause.failures = self.pause.failures.saturating_add(1);
+        let asked = match error {
+            BackendError::RateLimited { retry_after } => retry_after,
+            _ => None,
+        };
+        let wait = asked.unwrap_or_else(|| self.config.settings.backoff(self.pause.failures));
+        // ± 20 %, so that clients that failed together do not come back together.
+        let jitter = 0.8 + 0.4 * f64::from(u16::try_from(self.random() & 0xffff).unwrap_or(0)) / 65_535.0;
+        self.pause.until = Some(now + wait.mul_f64(jitter));
+    }
+
+    pub(super) fn recovered(&mut self) {
+        if self.pause.failures > 0 {
+            self.effects.push_back(Effect::Notice(Notice::BackendWorking));
+        }
+        self.pause.failures = 0;
+        self.pause.until = None;
+    }
+
+    /// Nothing can be written until a new token: callers hear it at once, what was accepted for executors stays.
+    pub(super) fn refuse(&mut self, error: Error, notice: Notice) {
+        if self.pause.refused.is_none() {
+            self.effects.push_back(Effect::Notice(notice));
+        }
+        for pending in std::mem::take(&mut self.waiting) {
+            let result = match pending.in_doubt_since {
+                Some(_) => Error::MaybeApplied { what: pending.operation.verb() },
+                None => error.clone(),
+            };
+            tell(pending.reply, Err(result));
+        }
+        self.pause.refused = Some(error);
+    }
+
+    /// Operations that have waited too long are answered with what delays them.
+    fn give_up_late(&mut self, now: Instant) -> Option<Instant> {
+        if self.flight.is_some() || self.waiting.iter().all(|pending| pending.delayed_by.is_none()) {
+            return None;
+        }
+        let late = |pending: &super::Pending| pending.deadline <= now && pending.delayed_by.is_some();
+        for pending in std::mem::take(&mut self.waiting) {
+            if !late(&pending) {
+                self.waiting.push_back(pending);
+                continue;
+            }
+            let error = match (pending.in_doubt_since, pending.delayed_by) {
+                (None, Some(error)) => error,
+                _ => Error::MaybeApplied { what: pending.operation.verb() },
+            };
+            tell(pending.reply, Err(error));
+        }
+        self.waiting.iter().map(|pending| pending.deadline).min()
+    }
+
+    /// Failed actions whose delay is over may start again, once the document counts the attempt.
+    fn end_retries(&mut self, now: Instant) {
+        let plain = self.is_plain();
+        let Some(state) = &self.state else { return };
+        for lane in &mut self.lanes {
+            let counted = lane.retry.as_ref().is_some_and(|retry| {
+                let claims = state.document.claims(lane.executor.as_str());
+                let counted = claims.iter().any(|claim| claim.id() == Some(&retry.id) && claim.n > retry.failed);
+                retry.until <= now && (plain || counted)
+            });
+            if counted {
+                lane.retry = None;
+            }
+        }
+    }
+}
+
+/// What became of an operation whose answer was lost. In plain mode nothing in the document tells.
+fn settle(
+    base: &Document,
+    later: &Document,
+    instance: &str,
+    number: u64,
+    operation: &Operation,
+    plain: bool,
+) -> Verdict {
+    if plain { Verdict::Unknown } else { resolve(base, later, instance, number, operation) }
+}
+
+pub(super) fn runs_once(catalogue: &Catalogue, name: &str) -> bool {
+    catalogue.action(name).is_some_and(|action| action.runs_at_most_once())
+}

@@ -1,0 +1,79 @@
+//! Every wait and bound of one client, as settings (C58).
+
+use std::time::Duration;
+
+use crate::limits;
+
+/// Settings of a client; the defaults are those of [`limits`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How long an unchanged claim of another client is respected (C40). Default 30 s. Too short: a slow machine or
+    /// network makes two clients run one action; too long: work of a dead client waits that long.
+    pub lease: Duration,
+    /// Attempts of one action in all (C42). Default 5.
+    pub attempts_max: u32,
+    /// Wait before the second attempt, doubled for each further one (C42). Default 200 ms.
+    pub retry_delay_min: Duration,
+    /// The longest wait between attempts (C42). Default 10 s.
+    pub retry_delay_max: Duration,
+    /// How long the end of a quick action without response may wait for the next one's, so that a run of them is
+    /// one write. Default 5 ms. Zero records each end at once.
+    pub finish_linger: Duration,
+    /// Actions that may wait per executor (C56). Default 64.
+    pub waiting_max: usize,
+    /// Writes per second, where the backend does not state its own rate (C57). Default none: as fast as it answers.
+    pub writes_per_second: Option<f64>,
+    /// How long a write may be tried before its caller hears of a failure. Default 60 s.
+    pub write_within: Duration,
+    /// How long opening may take. Default 60 s.
+    pub connect_within: Duration,
+    /// How long closing waits for pending writes. Default 10 s.
+    pub close_within: Duration,
+    /// A token is renewed when less than this remains (C7). Default 3 minutes.
+    pub token_renew_before: Duration,
+    /// First wait after a backend failure, doubled up to [`backoff_max`](Self::backoff_max). Default 50 ms.
+    pub backoff_min: Duration,
+    /// Longest wait after a backend failure. Default 30 s.
+    pub backoff_max: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lease: limits::LEASE,
+            attempts_max: limits::ATTEMPTS_MAX,
+            retry_delay_min: limits::RETRY_DELAY_MIN,
+            retry_delay_max: limits::RETRY_DELAY_MAX,
+            finish_linger: limits::FINISH_LINGER,
+            waiting_max: limits::WAITING_MAX,
+            writes_per_second: None,
+            write_within: limits::WRITE_WITHIN,
+            connect_within: limits::WRITE_WITHIN,
+            close_within: limits::CLOSE_WITHIN,
+            token_renew_before: limits::TOKEN_RENEW_BEFORE,
+            backoff_min: limits::BACKOFF_MIN,
+            backoff_max: limits::BACKOFF_MAX,
+        }
+    }
+}
+
+impl Settings {
+    /// How often a claim is renewed.
+    pub(crate) fn renew_every(&self) -> Duration {
+        self.lease / limits::RENEWALS_PER_LEASE
+    }
+
+    /// The wait after attempt `failed` has failed.
+    pub(crate) fn retry_delay(&self, failed: u32) -> Duration {
+        doubled(self.retry_delay_min, failed.saturating_sub(1), self.retry_delay_max)
+    }
+
+    /// The wait after `failures` failures of the backend in a row, before jitter.
+    pub(crate) fn backoff(&self, failures: u32) -> Duration {
+        doubled(self.backoff_min, failures.saturating_sub(1), self.backoff_max)
+    }
+}
+
+fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(times.min(31)).unwrap_or(u32::MAX)).min(most)
+}
