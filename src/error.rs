@@ -60,7 +60,9 @@ pub enum Error {
         known: String,
     },
     /// A mandatory field is absent or `null` (C24, C25, C53). No request was made.
-    #[error("action {index} of the batch, `{action}`: the mandatory field `{field}` is missing (null counts as missing)")]
+    #[error(
+        "action {index} of the batch, `{action}`: the mandatory field `{field}` is missing (null counts as missing)"
+    )]
     MissingField {
         /// Name of the action.
         action: String,
@@ -130,7 +132,9 @@ pub enum Error {
         limit: usize,
     },
     /// An executor's array holds something that is no array (C14). Nothing was written, nothing was overwritten.
-    #[error("`{executor}Actions` holds {found}, not an array: clear_actions(\"{executor}\") empties it on purpose")]
+    #[error(
+        "`{executor}Actions` holds {found}, not an array: clear_actions(\"{executor}\") empties it on purpose"
+    )]
     CorruptArray {
         /// The executor.
         executor: String,
@@ -159,13 +163,17 @@ pub enum Error {
     #[error("the access token has expired: install a new one to go on, nothing that was accepted is lost")]
     TokenExpired,
     /// The answer to the write was lost and the document no longer shows whether it held (C29).
-    #[error("the answer to {what} was lost and the document does not show whether it held: read before repeating it")]
+    #[error(
+        "the answer to {what} was lost and the document does not show whether it held: read before repeating it"
+    )]
     MaybeApplied {
         /// What was attempted.
         what: &'static str,
     },
     /// The document does not exist, or no longer.
-    #[error("document `{document}` does not exist: it was removed or has expired; connect again to create it")]
+    #[error(
+        "document `{document}` does not exist: it was removed or has expired; connect again to create it"
+    )]
     NotFound {
         /// Name of the document.
         document: String,
