@@ -25,6 +25,12 @@ impl Action {
         object.get("action").is_some_and(Value::is_string).then(|| Self(Arc::new(object)))
     }
 
+    /// Wraps an object that was made with a string `action`.
+    pub(crate) fn from_named(object: Map<String, Value>) -> Self {
+        debug_assert!(object.get("action").is_some_and(Value::is_string));
+        Self(Arc::new(object))
+    }
+
     /// The name of the action's type.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -2,6 +2,7 @@
 pub mod action;
 pub mod backend;
 pub mod catalogue;
+pub mod client;
 pub mod document;
 mod error;
 pub mod id;
@@ -9,5 +10,12 @@ pub mod limits;
 pub mod token;
 
 pub use action::Action;
+pub use catalogue::{
+    Catalogue,
+    typed::{TypedAction, TypedRequest},
+    types::{ActionTypes, extension, onboarding},
+};
+pub use client::{Batch, Delivery, Handlers, Notice, Settings, SyncClient};
+pub use document::Failure;
 pub use error::{Error, Result, Retry, Source};
 pub use id::{ActionId, DocumentId, Executor, Identity};

@@ -29,6 +29,7 @@ use serde_json::{Map, Value};
 pub use apply::{Applied, apply};
 pub use item::{Failure, Item, Tag};
 pub use ledger::{Claim, Held, Ledger};
+pub(crate) use fields::refuse_reserved;
 pub use operation::{Dropped, Mark, Operation, Outcome, Response, Rules, Taken, Writer};
 pub use resolve::{Verdict, resolve};
 
@@ -144,7 +145,7 @@ impl Document {
     pub fn size_bytes(&self) -> usize {
         let (mut count, mut members) = (self.fields.count(), self.fields.len());
         for (_, queue) in &self.queues {
-            members += queue.len() - "null".len();
+            members = members + queue.len() - "null".len();
         }
         let ledger = || self.ledger.as_ref().map(|ledger| ledger.len());
         if let Some(len) = self.foreign.as_ref().map(|value| json_len(&**value)).or_else(ledger) {

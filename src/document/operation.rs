@@ -195,6 +195,29 @@ impl Default for Rules {
     }
 }
 
+impl Operation {
+    /// What the application called it, for errors.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Merge(_) => "set_sync",
+            Self::Unset(_) => "unset",
+            Self::Replace(_) => "replace_sync",
+            Self::ClearActions(_) => "clear_actions",
+            Self::Enqueue(_) => "add_actions",
+            Self::Withdraw(_) => "withdraw",
+            Self::TakeResponse { .. } => "taking a response",
+            Self::Claim { .. } => "taking actions",
+            Self::TakeOver { .. } => "taking over claims",
+            Self::Renew(_) => "renewing claims",
+            Self::Retry { .. } => "counting an attempt",
+            Self::StartOnce { .. } => "starting an action",
+            Self::Finish { .. } => "finishing an action",
+            Self::GiveBack { .. } | Self::PutBack { .. } => "giving actions back",
+        }
+    }
+}
+
 impl Failure {
     /// A failure with a code for programs and a sentence for people.
     #[must_use]

@@ -9,6 +9,7 @@ use super::lane::{self, Ended, Ending, Retry, Running};
 use super::start::response_tag;
 use super::{Effect, Machine};
 use crate::action::Action;
+use crate::backend::Ttl;
 use crate::client::notice::Notice;
 use crate::document::{Failure, Item, Operation, Response, Tag};
 use crate::id::{ActionId, Executor};
@@ -44,7 +45,7 @@ impl Machine {
         if self.is_plain() {
             // There is no claim to remove. The response is a write of its own.
             if let Some(Response { executor, item }) = response {
-                self.submit(Operation::Enqueue(vec![(executor, item)]), None, now);
+                self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, None, now);
             }
             return lane::answer(reply, Ok(()));
         }
@@ -73,7 +74,7 @@ impl Machine {
             if plain {
                 lane.taken.push_front(running.item.clone());
             }
-            lane.retry = Some(Retry { id: running.id, failed: attempt, until: now + after });
+            lane.retry = Some(Retry { id: running.id, failed: running.n, until: now + after });
             return lane::answer(reply, Ok(()));
         }
         let response = self.error_response(&running.item, &failure);
@@ -84,7 +85,7 @@ impl Machine {
 
     /// The handler was dropped unfinished: the action goes back to the front of its array for whoever is quick, and
     /// this client lets others go first.
-    fn let_go(&mut self, place: usize, running: Running, now: Instant) {
+    pub(super) fn let_go(&mut self, place: usize, running: Running, now: Instant) {
         if running.once {
             return self.end(place, running, None, None, now);
         }
@@ -96,7 +97,7 @@ impl Machine {
             lane.taken.push_front(running.item);
             let items = std::mem::take(&mut lane.taken).into();
             let executor = lane.executor.clone();
-            return self.submit(Operation::PutBack { executor, items }, None, now);
+            return self.submit(Operation::PutBack { executor, items }, Ttl::Keep, None, now);
         }
         lane.giving_back = Some(Some(running.id));
     }

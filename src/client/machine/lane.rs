@@ -51,6 +51,8 @@ pub(super) struct Running {
     pub(super) id: ActionId,
     pub(super) item: Arc<Item>,
     pub(super) attempt: u32,
+    /// The attempt as the claim has it; less where a foreign writer has wiped some.
+    pub(super) n: u32,
     pub(super) once: bool,
 }
 
@@ -146,14 +148,18 @@ impl Lane {
     }
 
     /// Own claims that have not ended here, oldest first.
-    fn open_claims<'d>(&'d self, document: &'d Document, by: &'d str) -> impl Iterator<Item = &'d Claim> {
+    fn open_claims<'s, 'd: 's>(&'s self, document: &'d Document, by: &'s str) -> impl Iterator<Item = &'d Claim> + 's {
         let claims = document.claims(self.executor.as_str()).iter();
         claims.filter(move |claim| &*claim.by == by && claim.id().is_some_and(|id| !self.has_ended(id)))
     }
 
+    fn has_open_claims(&self, document: &Document, by: &str) -> bool {
+        self.open_claims(document, by).next().is_some()
+    }
+
     /// The claim to carry out next, unless something before it is to be recorded first: the rule that lets a later
     /// holder know which actions may have begun (see `document::claims`).
-    pub(super) fn next_claim<'d>(&'d self, document: &'d Document, by: &'d str) -> Option<&'d Claim> {
+    pub(super) fn next_claim<'d>(&self, document: &'d Document, by: &str) -> Option<&'d Claim> {
         let claims = document.claims(self.executor.as_str());
         if !self.wanted || self.running.is_some() || self.retry.is_some() || self.giving_back.is_some() || self.resuming {
             return None;
@@ -173,7 +179,7 @@ impl Lane {
         self.wish_ends(document, view, wishes);
         let claims = document.claims(self.executor.as_str());
         if let Some(head) = claims.first()
-            && *head.by != *view.by
+            && *head.by != **view.by
         {
             self.observe(head, view, wishes);
             return;
@@ -187,17 +193,16 @@ impl Lane {
             }
             return;
         }
-        if self.giving_back.is_none() && !self.wanted && self.running.is_none() && self.open_claims(document, view.by).next().is_some() {
+        let idle = self.giving_back.is_none() && !self.wanted && self.running.is_none();
+        if idle && self.has_open_claims(document, view.by) {
             self.giving_back = Some(self.retry.take().map(|retry| retry.id));
         }
         if let Some(started) = self.giving_back.clone() {
-            match self.open_claims(document, view.by).next() {
-                Some(_) => {
-                    wishes.push(Operation::GiveBack { executor: self.executor.clone(), started });
-                    return;
-                }
-                None => self.giving_back = None,
+            if self.has_open_claims(document, view.by) {
+                wishes.push(Operation::GiveBack { executor: self.executor.clone(), started });
+                return;
             }
+            self.giving_back = None;
         }
         self.wish_renewal(document, view, wishes);
         self.wish_next(document, view, wishes);
@@ -205,7 +210,7 @@ impl Lane {
 
     fn wish_ends(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
         let claims = document.claims(self.executor.as_str());
-        let more = self.open_claims(document, view.by).next().is_some();
+        let more = self.has_open_claims(document, view.by);
         let careful = claims.iter().any(|claim| claim.n > 1);
         for ended in &self.ended {
             let executor = self.executor.clone();
@@ -239,7 +244,7 @@ impl Lane {
     }
 
     fn wish_renewal(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
-        if self.open_claims(document, view.by).next().is_none() {
+        if !self.has_open_claims(document, view.by) {
             self.renew_at = None;
             return;
         }
@@ -274,7 +279,7 @@ impl Lane {
             }
             return;
         }
-        if self.open_claims(document, view.by).next().is_some() || !self.taken.is_empty() {
+        if self.has_open_claims(document, view.by) || !self.taken.is_empty() {
             return;
         }
         match self.hold_until {
@@ -298,7 +303,7 @@ impl Lane {
         let lying: Vec<&ActionId> = document
             .waiting(self.executor.as_str())
             .iter()
-            .filter(|item| item.tag().to.as_ref().is_some_and(|to| **to != *view.by))
+            .filter(|item| item.tag().to.as_ref().is_some_and(|to| to != view.by))
             .filter_map(|item| item.id())
             .collect();
         self.addressed.retain(|(id, _)| lying.contains(&id));
@@ -341,6 +346,7 @@ pub(super) struct View<'a> {
     pub(super) now: Instant,
     pub(super) lease: std::time::Duration,
     pub(super) renew_every: std::time::Duration,
+    pub(super) attempts_max: u32,
     /// The backend's time now, as its answers show it.
     pub(super) backend_now: Option<u64>,
     /// A prefix for ids, new for each write.

@@ -19,17 +19,17 @@ mod write;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub(crate) use ending::response_object;
 pub(crate) use lane::Ending;
 pub(crate) use pending::{Answer, Reply};
-pub(crate) use request::{Wait, WaitReply};
+pub(crate) use request::Wait;
 
 use super::notice::Notice;
 use super::settings::Settings;
 use crate::action::Action;
-use crate::backend::{BackendError, Change, Expect, Facts, Revision, Stored, Write};
+use crate::backend::{BackendError, Change, Facts, Revision, Stored, Ttl, Write};
 use crate::catalogue::Catalogue;
 use crate::document::{Document, Item, Operation, Rules, Tag, Writer};
 use crate::error::{Error, Result};
@@ -136,7 +136,7 @@ struct Pause {
 impl Machine {
     pub(crate) fn new(config: Config, opened: Stored, now: Instant) -> Self {
         let mut lanes: Vec<Lane> =
-            config.catalogue.executors().map(|executor| Lane::new(executor.name().into())).collect();
+            config.catalogue.executors().map(|executor| Lane::new(executor.name.as_str().into())).collect();
         for lane in &mut lanes {
             lane.resuming = opened.document.claims(lane.executor.as_str()).iter().any(|claim| claim.by == config.by);
         }
@@ -185,8 +185,8 @@ impl Machine {
     }
 
     /// Accepts an operation of the application.
-    pub(crate) fn submit(&mut self, operation: Operation, reply: Option<Reply>, now: Instant) {
-        self.accept(operation, Vec::new(), reply, now);
+    pub(crate) fn submit(&mut self, operation: Operation, ttl: Ttl, reply: Option<Reply>, now: Instant) {
+        self.accept(operation, ttl, Vec::new(), reply, now);
     }
 
     /// Accepts actions, gives them ids, and registers the wait for a response before anything is written (C50).
@@ -213,10 +213,10 @@ impl Machine {
         if let (Some(wait), Some(name)) = (wait, first_name) {
             self.requests.insert(ids.first().cloned(), name, wait);
         }
-        self.accept(Operation::Enqueue(actions), ids, reply, now);
+        self.accept(Operation::Enqueue(actions), Ttl::Keep, ids, reply, now);
     }
 
-    fn accept(&mut self, operation: Operation, ids: Vec<ActionId>, reply: Option<Reply>, now: Instant) {
+    fn accept(&mut self, operation: Operation, ttl: Ttl, ids: Vec<ActionId>, reply: Option<Reply>, now: Instant) {
         let refusal = match (&self.state, &self.pause.refused) {
             (None, _) => Some(self.gone()),
             (_, Some(error)) => Some(error.clone()),
@@ -228,6 +228,7 @@ impl Machine {
         self.seq += 1;
         self.waiting.push_back(Pending {
             operation,
+            ttl,
             ids,
             reply,
             seq: self.seq,
@@ -238,18 +239,23 @@ impl Machine {
         });
     }
 
-    /// Somebody here subscribes to an executor, or no longer.
-    pub(crate) fn set_wanted(&mut self, executor: &Executor, wanted: bool) {
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == *executor) {
-            lane.wanted = wanted && !self.closing;
+    /// Somebody here may subscribe to an executor, or no longer.
+    pub(crate) fn update_wanted(&mut self, wanted: impl Fn(&Executor) -> bool) {
+        for lane in &mut self.lanes {
+            lane.wanted = !self.closing && wanted(&lane.executor);
         }
     }
 
     /// Takes nothing more, gives back what has not been started (C44).
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn close(&mut self, now: Instant) {
         self.closing = true;
-        for lane in &mut self.lanes {
-            lane.wanted = false;
+        for place in 0..self.lanes.len() {
+            self.lanes[place].wanted = false;
+            if let Some(running) = self.lanes[place].running.take() {
+                let executor = self.lanes[place].executor.clone();
+                self.effects.push_back(Effect::Cancel(executor, running.id.clone()));
+                self.let_go(place, running, now);
+            }
         }
     }
 
@@ -283,9 +289,15 @@ impl Machine {
         }
     }
 
-    /// Reads again: the watch was interrupted, something may have been missed.
-    pub(crate) fn catch_up(&mut self) {
-        self.ask_to_read();
+    /// The watch has failed; a new one is on its way. Only a refusal changes what this client does.
+    pub(crate) fn watch_failed(&mut self, error: BackendError, now: Instant) {
+        match error {
+            BackendError::TokenExpired | BackendError::Refused { .. } => self.failed(error, now),
+            error => {
+                let error = error.into_error(&self.config.facts, &self.config.id);
+                self.effects.push_back(Effect::Notice(Notice::BackendFailing { error }));
+            }
+        }
     }
 
     /// A new token was installed: what was refused may go on (C8).
@@ -351,12 +363,11 @@ impl Machine {
                 self.effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
             }
         }
-        self.requests.look(&document, &self.config.by, last_write);
+        self.requests.look(&document, &self.config.by, last_write, now + self.config.settings.finish_linger);
         self.state = Some(State { revision, document, changes });
         if self.flight.is_none() {
             self.settle_doubts();
         }
-        let _ = now;
     }
 
     fn removed(&mut self) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::backend::Revision;
+use crate::backend::{Revision, Ttl};
 use crate::document::{Document, Operation, Outcome};
 use crate::error::{Error, Result};
 use crate::id::ActionId;
@@ -28,6 +28,7 @@ pub(crate) type Reply = oneshot::Sender<Result<Answer>>;
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) operation: Operation,
+    pub(super) ttl: Ttl,
     pub(super) ids: Vec<ActionId>,
     pub(super) reply: Option<Reply>,
     /// Order of acceptance; tells whether a read was made after it.

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::lane::Wishes;
 
 use crate::document::{Document, Item, Operation};
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
 
-pub(crate) type WaitReply = oneshot::Sender<Result<Arc<Item>>>;
+type WaitReply = oneshot::Sender<Result<Arc<Item>>>;
 
 /// A wait for a response.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ struct Matched {
     /// Waits until the response is ours: somebody else might take one that is not addressed. An addressed one is
     /// handed over when it is seen, and only its removal is left to do.
     waiting: Option<Waiting>,
+    /// Its removal may wait for another write until then.
+    linger_until: Instant,
     /// Number of the last write that carried its removal.
     sent: Option<u64>,
 }
@@ -52,7 +57,7 @@ impl Requests {
     }
 
     /// Looks for responses in a newer document, and at what has become of those seen before.
-    pub(super) fn look(&mut self, document: &Document, by: &str, last_write: Option<u64>) {
+    pub(super) fn look(&mut self, document: &Document, by: &str, last_write: Option<u64>, linger_until: Instant) {
         if self.waiting.is_empty() && self.matched.is_empty() {
             return;
         }
@@ -72,7 +77,8 @@ impl Requests {
                 } else {
                     Some(waiting)
                 };
-                self.matched.push(Matched { executor: executor.clone(), item: item.clone(), waiting, sent: None });
+                let (executor, item) = (executor.clone(), item.clone());
+                self.matched.push(Matched { executor, item, waiting, linger_until, sent: None });
             }
         }
     }
@@ -122,12 +128,17 @@ impl Requests {
         given
     }
 
-    /// What is to be written: removals of matched responses, and whether they can wait for another write.
-    pub(super) fn wishes(&self) -> impl Iterator<Item = (Operation, bool)> {
-        self.matched.iter().map(|matched| {
-            let Matched { executor, item, waiting, .. } = matched;
-            (Operation::TakeResponse { executor: executor.clone(), item: item.clone() }, waiting.is_none())
-        })
+    /// What is to be written: removals of matched responses. One that was handed over can wait for another write.
+    pub(super) fn wishes(&self, now: Instant, wishes: &mut Wishes) {
+        for Matched { executor, item, waiting, linger_until, .. } in &self.matched {
+            let operation = Operation::TakeResponse { executor: executor.clone(), item: item.clone() };
+            wishes.operations.push(operation);
+            if waiting.is_some() || *linger_until <= now {
+                wishes.urgent = true;
+            } else {
+                wishes.wake(*linger_until);
+            }
+        }
     }
 
     /// The wishes are on their way under this number.

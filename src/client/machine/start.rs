@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use super::lane::{Ended, Running};
 use super::{Effect, Machine, Start};
 use crate::client::notice::Notice;
-use crate::document::{Claim, Failure, Held, Item, Tag};
+use crate::document::{Failure, Held, Item, Tag};
 use crate::id::ActionId;
 
 /// What becomes of the next action of a lane.
 enum Next {
-    Start(Start, bool),
+    Start(Start, u32, bool),
     /// Over without running: removed, and said why.
     Over(ActionId, Arc<Item>, Over),
     /// Its start has to be recorded first, or there is none.
@@ -35,8 +35,8 @@ impl Machine {
             loop {
                 match self.next_of(place, now) {
                     Next::Wait => break,
-                    Next::Start(start, once) => {
-                        self.start(place, start, once, now);
+                    Next::Start(start, n, once) => {
+                        self.start(place, start, n, once, now);
                         break;
                     }
                     Next::Over(id, item, why) => self.pass_over(place, id, item, why, now),
@@ -61,7 +61,7 @@ impl Machine {
             },
         };
         if once {
-            return Next::Start(self.begin(place, id, item, claim.n), true);
+            return Next::Start(self.begin(place, id, item, claim.n), claim.n, true);
         }
         let executor = self.lanes[place].executor.clone();
         if self.requests.give(&executor, &item, &self.config.by) {
@@ -73,7 +73,7 @@ impl Machine {
                 Some(Over::Duplicate)
             } else if lane.is_over(&item, view) {
                 Some(Over::Expired)
-            } else if claim.n > self_attempts(view, claim) {
+            } else if claim.n > view.attempts_max {
                 Some(Over::TooOften(claim.n - 1))
             } else {
                 None
@@ -82,7 +82,7 @@ impl Machine {
         match over {
             Some(over) => Next::Over(id, item, over),
             None if self.runs_once(&item) => Next::Wait,
-            None => Next::Start(self.begin(place, id, item, claim.n), false),
+            None => Next::Start(self.begin(place, id, item, claim.n), claim.n, false),
         }
     }
 
@@ -105,14 +105,14 @@ impl Machine {
         }
         let id = item.id().cloned().unwrap_or_else(|| self.fresh_id());
         let attempt = self.lanes[place].begun.get(&id).unwrap_or(0) + 1;
-        Next::Start(Start { executor, item, id, attempt }, false)
+        Next::Start(Start { executor, item, id, attempt }, attempt, false)
     }
 
-    fn start(&mut self, place: usize, start: Start, once: bool, now: Instant) {
+    fn start(&mut self, place: usize, start: Start, n: u32, once: bool, now: Instant) {
         let lane = &mut self.lanes[place];
         lane.begun.insert(start.id.clone(), start.attempt);
         let Start { item, id, attempt, .. } = start.clone();
-        lane.running = Some(Running { id, item, attempt, once });
+        lane.running = Some(Running { id, item, attempt, n, once });
         lane.renew_at = Some(now + self.config.settings.renew_every());
         self.effects.push_back(Effect::Start(start));
     }
@@ -140,10 +140,6 @@ impl Machine {
     fn runs_once(&self, item: &Item) -> bool {
         item.action().is_some_and(|action| super::write::runs_once(&self.config.catalogue, action.name()))
     }
-}
-
-fn self_attempts(view: &super::lane::View<'_>, _claim: &Claim) -> u32 {
-    view.attempts_max
 }
 
 /// The bookkeeping of a response: whom and what it answers (1.4).

@@ -9,7 +9,7 @@ use super::lane::{View, Wishes};
 use super::pending::{Answer, Flight};
 use super::{Base36, Effect, Lane, Machine, tell};
 use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
 use crate::document::{Document, Operation, Outcome, Taken, Verdict, apply, resolve};
 use crate::error::{Error, Result};
@@ -52,15 +52,7 @@ impl Machine {
         let number = self.number + 1;
         let mut wishes = Wishes::default();
         let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else { return (wishes, number) };
-        for (operation, can_wait) in self.requests.wishes() {
-            wishes.operations.push(operation);
-            if can_wait {
-                wishes.wake(now + self.config.settings.finish_linger);
-                wishes.urgent |= self.config.settings.finish_linger.is_zero();
-            } else {
-                wishes.urgent = true;
-            }
-        }
+        self.requests.wishes(now, &mut wishes);
         self.with_view(now, |view, lanes| {
             for lane in lanes {
                 lane.wishes(&document, view, &mut wishes);
@@ -106,7 +98,9 @@ impl Machine {
         let rate = self.config.facts.writes_per_second.or(self.config.settings.writes_per_second);
         self.next_write_at = rate.filter(|rate| *rate > 0.0).map(|rate| now + Duration::from_secs_f64(1.0 / rate));
         let expect = Expect::Revision(base.0);
-        self.effects.push_back(Effect::Write(Write { document: document.clone(), expect, ttl: Ttl::Keep }));
+        let ttl = self.waiting.iter().take(carried).map(|pending| pending.ttl).rfind(|ttl| *ttl != Ttl::Keep);
+        let ttl = ttl.unwrap_or_default();
+        self.effects.push_back(Effect::Write(Write { document: document.clone(), expect, ttl }));
         self.flight = Some(Flight { number, base, document, carried, derived });
     }
 
@@ -360,5 +354,5 @@ fn settle(
 }
 
 pub(super) fn runs_once(catalogue: &Catalogue, name: &str) -> bool {
-    catalogue.action(name).is_some_and(|action| action.runs_at_most_once())
+    catalogue.action(name).is_some_and(|action| action.repeat == Repeat::AtMostOnce)
 }

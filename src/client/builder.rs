@@ -1,0 +1,272 @@
+//! Opening a document (C1–C6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::SyncClient;
+use super::driver::Driver;
+use super::machine::{Config, Machine};
+use super::settings::Settings;
+use super::shared::{Shared, object};
+use super::token;
+use crate::backend::{Backend, BackendError, Expect, Stored, Ttl, Write};
+use crate::catalogue::Catalogue;
+use crate::document::{Document, Rules};
+use crate::error::{Error, Result};
+use crate::id::{DocumentId, Identity};
+use crate::limits::{OPERATIONS_WAITING_MAX, TTL_MAX};
+use crate::token::TokenProvider;
+
+/// Collects what a client needs; made by [`SyncClient::builder`].
+#[must_use]
+pub struct Builder {
+    backend: Option<Arc<dyn Backend>>,
+    id: Option<DocumentId>,
+    identity: Option<Identity>,
+    initial_data: Value,
+    ttl: Ttl,
+    catalogue: Catalogue,
+    settings: Settings,
+    instance: Option<String>,
+    plain: bool,
+    tokens: Option<Arc<dyn TokenProvider>>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id, identity, settings, plain, .. } = self;
+        let mut debug = f.debug_struct("Builder");
+        debug.field("id", id).field("identity", identity).field("settings", settings).field("plain", plain);
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            backend: None,
+            id: None,
+            identity: None,
+            initial_data: Value::Object(serde_json::Map::new()),
+            ttl: Ttl::Keep,
+            catalogue: Catalogue::proctoring().clone(),
+            settings: Settings::default(),
+            instance: None,
+            plain: false,
+            tokens: None,
+        }
+    }
+
+    /// Where the document lives. Mandatory. Clients that are to share documents in memory need clones of one
+    /// [`Memory`](crate::backend::Memory).
+    pub fn backend(mut self, backend: impl Backend) -> Self {
+        self.backend = Some(Arc::new(backend));
+        self
+    }
+
+    /// Which document. Mandatory.
+    pub fn document_id(mut self, id: DocumentId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Who this client is. Mandatory. It becomes part of claims in the document.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// The document's content if, and only if, this call creates it (C4). Default: an empty object.
+    pub fn initial_data(mut self, data: impl Into<Value>) -> Self {
+        self.initial_data = data.into();
+        self
+    }
+
+    /// How long the document lives, if this call creates it: whole seconds, rounded up, at most a year. Default: for
+    /// ever. [`SyncClient::set_ttl`] changes it later.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Ttl::After(ttl);
+        self
+    }
+
+    /// The action types. Default: the proctoring catalogue of this crate.
+    pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
+        self.catalogue = catalogue;
+        self
+    }
+
+    /// Waits and bounds.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// A string that tells this client from all others, 1 to 64 characters of `A–Z a–z 0–9 - _`. Default: a random
+    /// one. A program that keeps it over a restart may resume its own claims at once, instead of after a lease
+    /// (C40); two clients that live at once must never share one.
+    pub fn instance(mut self, instance: impl Into<String>) -> Self {
+        self.instance = Some(instance.into());
+        self
+    }
+
+    /// Plain mode: no `_sp` is ever written and taking means removing (C46). A crash between removal and handler
+    /// loses the action; an answer lost on removal leaves it unknown who has it, and it is not run; and with several
+    /// readers order holds only within each. Meant for documents that only original clients share otherwise.
+    pub fn plain(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
+    /// The access token, fixed or from a provider that is asked again (C7). Only for backends that need one.
+    pub fn token(mut self, tokens: impl TokenProvider) -> Self {
+        self.tokens = Some(Arc::new(tokens));
+        self
+    }
+
+    /// Opens the document, creating it if it is missing. When this returns, the document is readable without any
+    /// further waiting (C1).
+    ///
+    /// # Errors
+    /// Before any request: [`Error::Invalid`] (something mandatory is missing or has a bad form),
+    /// [`Error::NotAnObject`], [`Error::Reserved`] (C6). Then [`Error::Refused`], [`Error::TokenExpired`],
+    /// [`Error::TooLarge`] (initial data), or [`Error::Backend`], after
+    /// [`connect_within`](Settings::connect_within) at the latest.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have created the document, and has no other effect.
+    pub async fn connect(self) -> Result<SyncClient> {
+        let missing = |what, call: &str| Error::Invalid { what, why: format!("it is missing: call {call}") };
+        let backend = self.backend.ok_or_else(|| missing("backend", ".backend(…)"))?;
+        let id = self.id.ok_or_else(|| missing("document id", ".document_id(…)"))?;
+        let identity = self.identity.ok_or_else(|| missing("identity", ".identity(…)"))?;
+        let instance: Arc<str> = match self.instance {
+            Some(instance) => check_instance(instance)?.into(),
+            None => random(8).into(),
+        };
+        check_ttl(self.ttl)?;
+        let initial = Document::with_fields("initial data", object("initial data", self.initial_data)?)?;
+        let token = match &self.tokens {
+            Some(tokens) => Some(token::first(&*backend, &**tokens, &id).await?),
+            None => None,
+        };
+        let write = Write { document: Arc::new(initial), expect: Expect::Absent, ttl: self.ttl };
+        let opening = Opening { backend: &*backend, id: &id, write, settings: &self.settings };
+        let opened = opening.run().await?;
+        let watch = backend.watch(&id).await.map_err(|error| error.into_error(&backend.facts(), &id))?;
+
+        let facts = backend.facts();
+        let rules = Rules {
+            document_bytes_max: facts.document_bytes_max,
+            waiting_max: self.settings.waiting_max,
+            attempts_max: self.settings.attempts_max,
+            ..Rules::default()
+        };
+        let config = Config {
+            id: id.clone(),
+            by: format!("{identity}#{instance}").into(),
+            instance: instance.clone(),
+            plain: self.plain,
+            rules,
+            settings: self.settings.clone(),
+            facts,
+            catalogue: self.catalogue.clone(),
+            fresh: random(12).into(),
+        };
+        let machine = Machine::new(config, opened, Instant::now());
+        let Some(state) = machine.state().cloned() else { return Err(Error::Closed) };
+        let (catalogue, settings) = (self.catalogue, self.settings);
+        let shared =
+            Arc::new(Shared::new(backend, id, identity, instance, catalogue, settings, self.plain, state));
+        let (commands, receiver) = mpsc::channel(OPERATIONS_WAITING_MAX);
+        tokio::spawn(Driver::new(machine, shared.clone(), receiver, watch).run());
+        if let (Some(tokens), Some(token)) = (self.tokens, token) {
+            tokio::spawn(token::keep_fresh(tokens, token, shared.clone(), commands.downgrade()));
+        }
+        Ok(SyncClient { shared, commands })
+    }
+}
+
+/// Opens a document: reads it, or creates it; whoever comes second opens what the first created (C5).
+struct Opening<'a> {
+    backend: &'a dyn Backend,
+    id: &'a DocumentId,
+    write: Write,
+    settings: &'a Settings,
+}
+
+impl Opening<'_> {
+    async fn run(self) -> Result<Stored> {
+        let until = Instant::now() + self.settings.connect_within;
+        let mut failures = 0;
+        loop {
+            let error = match self.attempt().await {
+                Ok(Some(stored)) => return Ok(stored),
+                // Somebody was quicker, or the answer was lost: look again at once.
+                Ok(None) => continue,
+                Err(error) => error,
+            };
+            failures += 1;
+            let wait = match &error {
+                BackendError::RateLimited { retry_after: Some(wait) } => *wait,
+                _ => self.settings.backoff(failures),
+            };
+            if !error.is_transient() || Instant::now() + wait > until {
+                return Err(error.into_error(&self.backend.facts(), self.id));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt(&self) -> Result<Option<Stored>, BackendError> {
+        if let Some(stored) = self.backend.read(self.id).await? {
+            return Ok(Some(stored));
+        }
+        match self.backend.write(self.id, self.write.clone()).await {
+            Ok(written) => Ok(Some(Stored {
+                revision: written.revision,
+                document: self.write.document.clone(),
+                expires: written.expires,
+                at: written.at,
+            })),
+            Err(BackendError::Conflict) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(super) fn check_ttl(ttl: Ttl) -> Result<()> {
+    match ttl {
+        Ttl::After(ttl) if ttl.is_zero() || ttl > TTL_MAX => Err(Error::Invalid {
+            what: "time to live",
+            why: format!("it must be more than zero and at most {} s (a year)", TTL_MAX.as_secs()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_instance(instance: String) -> Result<String> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if (1..=64).contains(&instance.len()) && instance.bytes().all(good) {
+        return Ok(instance);
+    }
+    Err(Error::Invalid { what: "instance", why: "it must be 1 to 64 of A–Z a–z 0–9 - _".into() })
+}
+
+/// Random characters, about five bits each.
+fn random(characters: usize) -> String {
+    let mut rest = Uuid::new_v4().as_u128();
+    // The version and variant bits are fixed; what is left is enough for 20 characters.
+    rest = (rest >> 80) ^ rest.rotate_left(40);
+    (0..characters.min(20))
+        .map(|_| {
+            let digit = b"0123456789abcdefghijklmnopqrstuv"[(rest & 31) as usize];
+            rest >>= 5;
+            char::from(digit)
+        })
+        .collect()
+}

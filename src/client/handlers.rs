@@ -1,0 +1,104 @@
+//! A table of typed handlers.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::delivery::Delivery;
+use crate::catalogue::typed::{TypedAction, TypedRequest};
+use crate::document::Failure;
+use crate::error::Result;
+
+/// What a handler has to say in the end: nothing, or a response.
+type Said = std::result::Result<Option<Value>, Failure>;
+type Handler = Arc<dyn Fn(Value) -> Pin<Box<dyn Future<Output = Said> + Send>> + Send + Sync>;
+
+/// Typed handlers by action. An action without a handler is given up at once, as failed (C45).
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Handlers {
+    by_name: HashMap<&'static str, Handler>,
+}
+
+impl Handlers {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Carries out an action that does not answer, or whose answer nobody needs.
+    pub fn on<A, F, Fut>(mut self, handler: F) -> Self
+    where
+        A: TypedAction + DeserializeOwned + Send + 'static,
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = std::result::Result<(), Failure>> + Send + 'static,
+    {
+        self.by_name.insert(A::ACTION, boxed(handler, |()| Ok(None)));
+        self
+    }
+
+    /// Carries out an action and answers it.
+    pub fn answer<A, F, Fut>(mut self, handler: F) -> Self
+    where
+        A: TypedRequest + DeserializeOwned + Send + 'static,
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = std::result::Result<A::Response, Failure>> + Send + 'static,
+    {
+        let said = |response: A::Response| {
+            let value = serde_json::to_value(response);
+            value.map(Some).map_err(|error| Failure::new("response", error.to_string()))
+        };
+        self.by_name.insert(A::ACTION, boxed(handler, said));
+        self
+    }
+
+    /// Carries one action out. What goes wrong while its end is recorded is seen as a notice.
+    pub(super) async fn carry_out(&self, delivery: Delivery) {
+        let _: Result<()> = match self.by_name.get(delivery.action().name()) {
+            None => {
+                let message = format!("there is no handler for `{}`", delivery.action().name());
+                delivery.reject(Failure::new("no_handler", message)).await
+            }
+            Some(handler) => {
+                let said = tokio::select! {
+                    said = handler(delivery.action().to_value()) => said,
+                    () = delivery.cancelled() => return,
+                };
+                match said {
+                    Ok(None) => delivery.finish().await,
+                    Ok(Some(response)) => delivery.respond(response).await,
+                    Err(failure) => delivery.fail(failure).await,
+                }
+            }
+        };
+    }
+}
+
+fn boxed<A, T, Fut>(
+    handler: impl Fn(A) -> Fut + Send + Sync + 'static,
+    said: impl Fn(T) -> Said + Copy + Send + Sync + 'static,
+) -> Handler
+where
+    A: DeserializeOwned + Send + 'static,
+    Fut: Future<Output = std::result::Result<T, Failure>> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |action| {
+        let handler = handler.clone();
+        Box::pin(async move {
+            let action = serde_json::from_value(action)
+                // The decoder's message may quote a value, which may be sensitive (C64).
+                .map_err(|_| Failure::new("fields", "the action's fields do not have their types"))?;
+            said(handler(action).await?)
+        })
+    })
+}
+
+impl std::fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.by_name.keys()).finish()
+    }
+}

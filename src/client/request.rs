@@ -1,0 +1,134 @@
+//! Asking an executor and waiting for its response (C50–C52).
+
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::SyncClient;
+use super::batch::Member;
+use super::machine::Wait;
+use super::shared::Command;
+use crate::action::Action;
+use crate::catalogue::typed::decode;
+use crate::document::Item;
+use crate::error::{Error, Result};
+use crate::id::{ActionId, Executor};
+
+/// A request about to be made; await it. Made by [`SyncClient::request`].
+///
+/// Awaiting it adds the action and waits for the response; that is handed to this caller only, out of turn. After the
+/// action type's reply time it fails with [`Error::Timeout`], and the request is withdrawn if nobody has taken it.
+/// An executor's failure is [`Error::Failed`].
+///
+/// # Cancel safety
+/// Dropped before it is awaited nothing happens. Dropped later, the request stays; its response becomes an ordinary
+/// action of the executor it is posted to.
+#[must_use = "nothing happens until it is awaited"]
+#[derive(Debug)]
+pub struct Request<R> {
+    client: SyncClient,
+    name: String,
+    info: Value,
+    respond_to: Option<Executor>,
+    within: Option<Duration>,
+    response: PhantomData<fn() -> R>,
+}
+
+impl<R> Request<R> {
+    pub(super) fn new(client: SyncClient, name: String, info: Value) -> Self {
+        Self { client, name, info, respond_to: None, within: None, response: PhantomData }
+    }
+
+    /// The executor whose array takes the response: the requester's own. Mandatory, unless `info` names it.
+    pub fn respond_to(mut self, executor: impl Into<Executor>) -> Self {
+        self.respond_to = Some(executor.into());
+        self
+    }
+
+    /// How long to wait. Default: the reply time of the action's type.
+    pub fn within(mut self, within: Duration) -> Self {
+        self.within = Some(within);
+        self
+    }
+
+    async fn ask(self) -> Result<Action> {
+        let Self { client, name, info, respond_to, within, .. } = self;
+        let mut addition = client.check_one(0, Member { name, info, respond_to })?;
+        let name = addition.action.name().to_owned();
+        let Some(respond_to) = addition.action.respond_to().map(Executor::from) else {
+            let why = format!("`{name}` needs to know where the response goes: call .respond_to(executor)");
+            return Err(Error::Invalid { what: "request", why });
+        };
+        let asked = client.shared.catalogue.action(&name);
+        if !asked.is_some_and(|action| action.answers()) {
+            let why = format!("`{name}` does not answer: add it with add_action");
+            return Err(Error::Invalid { what: "request", why });
+        }
+        let within = within.or_else(|| asked.map(|action| action.reply_within)).unwrap_or_default();
+        let until = Instant::now() + within;
+        addition.awaited = true;
+        let (reply, response) = oneshot::channel();
+        let wait = Wait { respond_to, reply };
+        let added = client.send(|reply| Command::Add(vec![addition], Some(wait), reply));
+        let timed_out = || Error::Timeout { what: format!("response to {name}"), after: within };
+        let answer = match timeout_at(until, added).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(timed_out()),
+        };
+        let item = match timeout_at(until, response).await {
+            Ok(Ok(item)) => item?,
+            Ok(Err(_)) => return Err(client.over()),
+            Err(_) => {
+                withdraw(&client, answer.ids.first()).await;
+                return Err(timed_out());
+            }
+        };
+        read(&name, &item)
+    }
+}
+
+/// Nobody waits any more: a request that nobody has taken must not be carried out later (C50).
+async fn withdraw(client: &SyncClient, id: Option<&ActionId>) {
+    if let Some(id) = id {
+        // What cannot be withdrawn was taken, or the backend is away; the caller hears of the timeout either way.
+        let _ = client.withdraw(id).await;
+    }
+}
+
+fn read(name: &str, item: &Arc<Item>) -> Result<Action> {
+    match (&item.tag().error, item.action()) {
+        (Some(failure), _) => {
+            let (code, message) = (failure.code.clone(), failure.message.clone());
+            Err(Error::Failed { action: name.to_owned(), code, message })
+        }
+        (None, Some(action)) => Ok(action.clone()),
+        (None, None) => Err(Error::NotHeld { what: format!("the response to {name}") }),
+    }
+}
+
+impl<R: serde::de::DeserializeOwned + Send + 'static> IntoFuture for Request<R> {
+    type Output = Result<R>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let response = self.ask().await?;
+            decode(&format!("response to {}", response.name()), response.as_object().clone())
+        })
+    }
+}
+
+impl IntoFuture for Request<Action> {
+    type Output = Result<Action>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.ask())
+    }
+}
