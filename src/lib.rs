@@ -2,4 +2,9 @@
 pub mod catalogue;
 mod error;
 
+pub use catalogue::{
+    Catalogue,
+    typed::{TypedAction, TypedRequest},
+    types::{ActionTypes, extension, onboarding},
+};
 pub use error::{Error, Result, Retry, Source};

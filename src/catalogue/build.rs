@@ -69,7 +69,12 @@ impl Catalogue {
     ///
     /// [`Error::UnknownAction`], [`Error::UnknownExecutor`] (of `respondTo`), [`Error::MissingField`],
     /// [`Error::UnknownField`], [`Error::WrongType`], [`Error::OutOfRange`], [`Error::Reserved`].
-    pub fn build_info(&self, action: &str, mut info: Map<String, Value>, index: usize) -> Result<BuiltAction> {
+    pub fn build_info(
+        &self,
+        action: &str,
+        mut info: Map<String, Value>,
+        index: usize,
+    ) -> Result<BuiltAction> {
         let action = self.shared_action(action).ok_or_else(|| self.unknown_action(action, index))?;
         let scope = Scope { action, index, response: false };
         let respond_to = self.take_respond_to(&mut info, &scope)?;
@@ -132,7 +137,12 @@ struct Scope<'a> {
 
 impl Scope<'_> {
     /// The fields in the order of the catalogue, then the extra ones.
-    fn fit(&self, declared: &[Field], mut given: Map<String, Value>, extra: bool) -> Result<Map<String, Value>> {
+    fn fit(
+        &self,
+        declared: &[Field],
+        mut given: Map<String, Value>,
+        extra: bool,
+    ) -> Result<Map<String, Value>> {
         let mut fields = Map::with_capacity(declared.len().max(given.len()));
         for field in declared {
             match given.shift_remove_entry(field.name.as_str()) {

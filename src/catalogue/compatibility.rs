@@ -151,7 +151,9 @@ impl Changes {
                 self.if_differs(true, path, "default", old, new);
             }
             (_, Presence::Default(_)) => self.fine(path, "the field got a default, which senders write out"),
-            (_, Presence::Optional) => self.broken(path, "readers can no longer rely on the field being there"),
+            (_, Presence::Optional) => {
+                self.broken(path, "readers can no longer rely on the field being there")
+            }
         }
         self.kind(path, side, &old.kind, &new.kind);
     }

@@ -23,8 +23,9 @@ pub mod table;
 mod text;
 pub mod typed;
 // Written by a program that lays it out itself, so that rustfmt's version does not matter.
+/// Rust types of the built-in catalogue: a module for each executor with a struct for each action and response, and
+/// the names in `ActionTypes`. Generated; its first lines say how.
 #[rustfmt::skip]
-#[allow(missing_docs, reason = "checked by the generator's own test, not by each build")]
 pub mod types;
 mod value;
 
@@ -72,7 +73,8 @@ impl Catalogue {
         actions: Vec<Arc<ActionType>>,
     ) -> Self {
         let places = |(place, name): (usize, &String)| (name.clone(), place);
-        let executor_places = executors.iter().map(|executor| &executor.name).enumerate().map(places).collect();
+        let executor_places =
+            executors.iter().map(|executor| &executor.name).enumerate().map(places).collect();
         let action_places = actions.iter().map(|action| &action.name).enumerate().map(places).collect();
         Self { inner: Arc::new(Inner { name, version, executors, actions, executor_places, action_places }) }
     }

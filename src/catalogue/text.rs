@@ -111,9 +111,7 @@ fn offset_minutes(offset: &[u8]) -> Option<i32> {
 
 /// At most four decimal digits as a number.
 fn digits(bytes: &[u8]) -> Option<u16> {
-    bytes.iter().try_fold(0_u16, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + u16::from(byte - b'0'))
-    })
+    bytes.iter().try_fold(0_u16, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u16::from(byte - b'0')))
 }
 
 fn days_in(year: u16, month: u16) -> u16 {

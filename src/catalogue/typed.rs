@@ -7,6 +7,8 @@ use super::value::MAX_INT;
 use crate::error::{Error, Result};
 
 #[doc(hidden)]
+pub use super::model::REDACTED;
+#[doc(hidden)]
 pub use {serde, serde_json};
 
 /// An action whose fields are checked by the compiler. Implemented by generated structs.
@@ -36,6 +38,15 @@ pub fn info<const N: usize>(entries: [(&str, Value); N]) -> Map<String, Value> {
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+/// Adds fields that the catalogue does not name. One that it does name keeps its value.
+#[must_use]
+pub fn with_extra(mut info: Map<String, Value>, extra: Map<String, Value>) -> Map<String, Value> {
+    for (name, value) in extra {
+        info.entry(name).or_insert(value);
+    }
+    info
 }
 
 /// Reads received fields into a generated type. Fields that the type does not know are passed over (C32), `null`

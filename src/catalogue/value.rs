@@ -87,7 +87,10 @@ fn check_array(items: &FieldType, max_len: Option<usize>, values: &[Value]) -> R
 
 fn check_int(number: &Number, min: Option<i64>, max: Option<i64>) -> Result<(), Misfit> {
     if number.is_f64() {
-        return Err(Misfit::Type { expected: "an integer".to_owned(), found: "a number with a decimal point" });
+        return Err(Misfit::Type {
+            expected: "an integer".to_owned(),
+            found: "a number with a decimal point",
+        });
     }
     let least = min.unwrap_or(-MAX_INT).max(-MAX_INT);
     let most = max.unwrap_or(MAX_INT).min(MAX_INT);

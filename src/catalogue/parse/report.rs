@@ -158,7 +158,8 @@ impl<'a> Report<'a> {
 
     fn add_null(&mut self, value: &Spanned<DeValue<'_>>, path: &str, depth: usize) {
         if self.is_null(value) {
-            let instead = "for a mandatory field write `required = true`; for anything else leave the key out";
+            let instead =
+                "for a mandatory field write `required = true`; for anything else leave the key out";
             self.add(value.span().start, path, "TOML has no null", instead);
         } else if depth < MAX_DEPTH {
             match value.get_ref() {

@@ -1,6 +1,10 @@
 //! The sections of the file: head, defaults, executors, types, actions.
 
-use std::{collections::{HashMap, HashSet}, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use toml::de::{DeTable, DeValue};
 
@@ -26,12 +30,20 @@ pub(super) fn catalogue(document: &DeTable<'_>, report: &mut Report<'_>) -> Opti
     format_version(&mut root, report)?;
     let name = root.required_text(report, "name");
     let version = root.required_text(report, "version");
-    let defaults = root.section(report, "defaults").map(|section| defaults(section, report)).unwrap_or_default();
+    let defaults =
+        root.section(report, "defaults").map(|section| defaults(section, report)).unwrap_or_default();
     let types = root.section(report, "types").map(|section| types(&section, report)).unwrap_or_default();
     let executors =
         root.section(report, "executors").map(|section| executors(&section, report)).unwrap_or_default();
     let executor_names = executors.iter().map(|executor| executor.name.clone()).collect();
-    let mut actions = Actions { types, executor_names, executors, defaults, first_lines: HashMap::new(), found: Vec::new() };
+    let mut actions = Actions {
+        types,
+        executor_names,
+        executors,
+        defaults,
+        first_lines: HashMap::new(),
+        found: Vec::new(),
+    };
     if let Some(section) = root.section(report, "actions") {
         actions.read(&section, report);
     }
@@ -77,7 +89,12 @@ fn delivery(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Repeat
     let found = choices.into_iter().find(|choice| value.get_ref().as_str() == Some(choice.as_str()));
     if found.is_none() {
         let instead = "write \"at-least-once\" or \"at-most-once\"";
-        report.add(value.span().start, &joined(&section.path, "delivery"), "this is no kind of delivery", instead);
+        report.add(
+            value.span().start,
+            &joined(&section.path, "delivery"),
+            "this is no kind of delivery",
+            instead,
+        );
     }
     found
 }
@@ -94,7 +111,8 @@ pub(super) fn check_name(report: &mut Report<'_>, at: usize, path: &str, name: &
         && letters.all(|byte| byte.is_ascii_alphanumeric())
         && name.len() <= MAX_NAME_LEN;
     if !holds {
-        let instead = "begin with a small letter, go on with at most 63 letters and digits (A to Z, a to z, 0 to 9)";
+        let instead =
+            "begin with a small letter, go on with at most 63 letters and digits (A to Z, a to z, 0 to 9)";
         report.add(at, path, format!("`{}` is not a name", shown(name)), instead);
     }
 }
@@ -212,7 +230,8 @@ impl Actions {
             origin: section_ref.text(report, "origin").map(str::to_owned),
             repeat: delivery(section_ref, report).unwrap_or(self.defaults.repeat),
             expires: millis(section_ref, report, "expires_ms"),
-            reply_within: millis(section_ref, report, "reply_within_ms").unwrap_or(self.defaults.reply_within),
+            reply_within: millis(section_ref, report, "reply_within_ms")
+                .unwrap_or(self.defaults.reply_within),
             senders: section_ref.texts(report, "senders").unwrap_or_default(),
             extra_fields: section_ref.boolean(report, "extra_fields").unwrap_or(false),
             fields: field::fields(section_ref, report, &self.types, field::Side::Sent).unwrap_or_default(),
