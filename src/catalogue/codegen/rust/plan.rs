@@ -120,13 +120,20 @@ fn actions<'a>(
         .zip(idents)
         .map(|(action, ident)| {
             let response = action.response.as_ref().map(|fields| {
-                let ident = types.take(format!("{ident}Response"));
-                Struct::of(&mut types, ident, fields, shared, false)
+                let base = format!("{}Response", pascal(&action.name));
+                let ident = types.take(base.clone());
+                Struct::of(&mut types, (&base, ident), fields, shared, false)
             });
             Action {
                 action,
                 constant: constants.take(snake(&action.name).to_uppercase()),
-                info: Struct::of(&mut types, ident, &action.fields, shared, action.extra_fields),
+                info: Struct::of(
+                    &mut types,
+                    (&pascal(&action.name), ident),
+                    &action.fields,
+                    shared,
+                    action.extra_fields,
+                ),
                 response,
             }
         })
@@ -136,7 +143,7 @@ fn actions<'a>(
 impl<'a> Struct<'a> {
     fn of(
         types: &mut Scope,
-        ident: String,
+        (base, ident): (&str, String),
         fields: &'a [Field],
         shared: &[(Arc<EnumType>, String)],
         extra: bool,
@@ -147,7 +154,7 @@ impl<'a> Struct<'a> {
             .iter()
             .map(|field| {
                 let own = enum_of(field).filter(|of| of.name.is_none()).map(|of| {
-                    let name = types.take(format!("{ident}{}", pascal(&field.name)));
+                    let name = types.take(format!("{base}{}", pascal(&field.name)));
                     enums.push((of.as_ref(), name.clone(), field));
                     name
                 });
