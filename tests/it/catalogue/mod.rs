@@ -6,6 +6,8 @@ mod command_line;
 mod comparing;
 #[cfg(feature = "codegen")]
 mod generated;
+#[cfg(feature = "toml")]
+mod hostile;
 #[cfg(feature = "codegen")]
 mod own;
 mod responding;

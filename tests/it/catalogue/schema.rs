@@ -146,6 +146,16 @@ fn what_is_changed_is_refused_by_both() {
     }
 }
 
+/// Texts near to URLs.
+fn url() -> impl Strategy<Value = String> {
+    "(https?|wss|mailto|file|[a-z+.-]{1,3}):(//)?([a-z]{0,2}@)?([a-z0-9.:%]{0,9}|\\[[0-9a-f:.]{0,9}\\])(:[0-9]{0,6})?[/?#%a-f0-9é|\\[:@!]{0,9}"
+}
+
+/// Texts near to RFC 3339 timestamps, in capitals.
+fn timestamp() -> impl Strategy<Value = String> {
+    "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{0,3})?(Z|[+-][0-2][0-9]:[0-6][0-9])"
+}
+
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -154,10 +164,10 @@ fn json_value() -> impl Strategy<Value = Value> {
         (0..40_i64).prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
-        "(https?|wss|mailto|file):(//)?[a-z@:0-9.\\[\\]]{0,9}[/?#%a-f0-9é|]{0,9}".prop_map(Value::from),
-        "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{0,3})?(Z|[+-][0-2][0-9]:[0-5][0-9])"
+        url().prop_map(Value::from),
+        timestamp().prop_map(Value::from),
+        prop::sample::select(vec!["info", "screen", "live", "approved", "headshot", "some"])
             .prop_map(Value::from),
-        prop::sample::select(vec!["info", "screen", "live", "approved", "headshot", "some"]).prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 20, 4, |inner| {
         prop_oneof![
@@ -206,6 +216,24 @@ proptest! {
             });
             prop_assert!(valid, "{}", object);
         }
+    }
+
+    /// What this crate takes for a URL or a timestamp is one by the standards' own checks.
+    #[test]
+    fn texts_with_a_form_agree_with_the_standards(url in url(), timestamp in timestamp()) {
+        thread_local! {
+            static FORMS: [Validator; 2] = ["uri", "date-time"].map(|format| {
+                jsonschema::options().should_validate_formats(true).build(&json!({ "format": format })).unwrap()
+            });
+        }
+        let catalogue = Catalogue::proctoring();
+        let [is_url, is_timestamp] =
+            FORMS.with(|[uri, moment]| [uri.is_valid(&json!(url)), moment.is_valid(&json!(timestamp))]);
+        if catalogue.build_info("openExam", super::object(json!({ "examURL": url })), 0).is_ok() {
+            prop_assert!(is_url, "{}", url);
+        }
+        let accepted = catalogue.check_response("ping", &super::object(json!({ "receivedAt": timestamp }))).is_ok();
+        prop_assert!(accepted == is_timestamp, "{}: {}, the standard says {}", timestamp, accepted, is_timestamp);
     }
 
     /// C53: the same for responses.

@@ -3,7 +3,6 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
 };
 
 use sp_sync::catalogue::{
@@ -11,23 +10,10 @@ use sp_sync::catalogue::{
     codegen::{Language, Options, generate},
 };
 
-/// Path of the compiler, or `None` at a desk without node. In CI (`CI=true`) a missing tool is a failure.
-fn compiler() -> Option<&'static Path> {
-    static COMPILER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    COMPILER.get_or_init(find_compiler).as_deref()
-}
+use crate::node::module;
 
-fn find_compiler() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
-    let compiler = folder.join("node_modules/typescript/bin/tsc");
-    let works = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
-    let found = works(Command::new("node").arg("--version"))
-        && (compiler.exists() || works(Command::new("npm").args(["ci", "--silent"]).current_dir(&folder)));
-    if !found {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "node and npm are needed in CI");
-        println!("skipped: node or npm is missing, or `npm ci` failed in tests/node");
-    }
-    found.then_some(compiler)
+fn compiler() -> Option<PathBuf> {
+    module("typescript/bin/tsc")
 }
 
 const SETTINGS: &str = r#"{
@@ -85,7 +71,7 @@ export const literal: OpenExam & ActionObject = { action: "openExam", executor: 
 #[test]
 fn a_right_program_compiles_in_strict_mode() {
     let Some(compiler) = compiler() else { return };
-    assert_eq!(messages(compiler, "right", Catalogue::proctoring(), RIGHT), Vec::<String>::new());
+    assert_eq!(messages(&compiler, "right", Catalogue::proctoring(), RIGHT), Vec::<String>::new());
 }
 
 #[test]
@@ -109,7 +95,7 @@ fn each_mistake_is_an_error_in_its_line() {
         r#"export const wrong: LockScreen = { action: "lockScreen", executor: "onboarding", message: "a" };"#,
     ]
     .join("\n");
-    let found = messages(compiler, "wrong", Catalogue::proctoring(), &program);
+    let found = messages(&compiler, "wrong", Catalogue::proctoring(), &program);
     let lines: Vec<&str> = found
         .iter()
         .map(|message| {
@@ -130,5 +116,5 @@ export async function run(client: SyncActions): Promise<readonly ("x" | "X")[]> 
     return kind;
 }
 "#;
-    assert_eq!(messages(compiler, "own", &own, program), Vec::<String>::new());
+    assert_eq!(messages(&compiler, "own", &own, program), Vec::<String>::new());
 }
