@@ -166,6 +166,8 @@ pub mod extension {
         serde::{Deserialize, Serialize},
         serde_json::{Map, Value},
     };
+    pub use super::Modality;
+    pub use super::Severity;
 
     /// Name of the executor.
     pub const EXECUTOR: &str = "extension";
@@ -1402,6 +1404,8 @@ pub mod onboarding {
         serde::{Deserialize, Serialize},
         serde_json::{Map, Value},
     };
+    pub use super::Severity;
+    pub use super::OnboardingStep;
 
     /// Name of the executor.
     pub const EXECUTOR: &str = "onboarding";

@@ -4,9 +4,7 @@ use std::error::Error as _;
 
 use serde_json::{Value, json};
 use sp_sync::{
-    ActionTypes, Catalogue, Error, TypedAction, TypedRequest,
-    catalogue::{typed, types::Severity},
-    extension, onboarding,
+    ActionTypes, Catalogue, Error, TypedAction, TypedRequest, catalogue::typed, extension, onboarding,
 };
 
 use super::{build, object};
@@ -23,8 +21,10 @@ fn struct_literals_work_as_in_the_guide() {
     let (name, fields) = sent(extension::StopSession { redirect_url: None });
     assert_eq!((name.as_str(), fields), (ActionTypes::extension::STOP_SESSION, json!({})));
     sent(extension::InjectPassword {});
-    let text =
-        onboarding::ShowNotice { severity: Some(Severity::Warning), ..onboarding::ShowNotice::new("Wait") };
+    let text = onboarding::ShowNotice {
+        severity: Some(onboarding::Severity::Warning),
+        ..onboarding::ShowNotice::new("Wait")
+    };
     let (_, fields) = sent(text);
     assert_eq!(fields, json!({ "text": "Wait", "severity": "warning", "dismissible": true }));
 }

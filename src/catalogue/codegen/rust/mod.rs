@@ -124,6 +124,9 @@ impl Writer {
         self.page.line("serde::{Deserialize, Serialize},");
         self.page.line("serde_json::{Map, Value},");
         self.page.close("};");
+        for ident in &module.enums {
+            self.page.line(format!("pub use super::{ident};"));
+        }
         self.page.line("");
         self.doc("Name of the executor.");
         self.page.line(format!("pub const EXECUTOR: &str = {name:?};"));
