@@ -15,19 +15,26 @@ pub struct ExecutorType {
     pub name: String,
     /// What it is.
     pub doc: String,
+    array: String,
+    event: String,
 }
 
 impl ExecutorType {
+    pub(super) fn new(name: &str, doc: String) -> Self {
+        let (array, event) = (format!("{name}Actions"), format!("{name}ActionsAdded"));
+        Self { name: name.to_owned(), doc, array, event }
+    }
+
     /// Key of its array in the document: `<name>Actions` (C19).
     #[must_use]
-    pub fn array(&self) -> String {
-        format!("{}Actions", self.name)
+    pub fn array(&self) -> &str {
+        &self.array
     }
 
     /// Name of its event: `<name>ActionsAdded` (C19).
     #[must_use]
-    pub fn event(&self) -> String {
-        format!("{}ActionsAdded", self.name)
+    pub fn event(&self) -> &str {
+        &self.event
     }
 }
 

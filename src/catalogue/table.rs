@@ -134,7 +134,7 @@ impl Catalogue {
         let executors = table
             .executors
             .iter()
-            .map(|executor| ExecutorType { name: executor.name.to_owned(), doc: executor.doc.to_owned() })
+            .map(|executor| ExecutorType::new(executor.name, executor.doc.to_owned()))
             .collect();
         let actions = table.actions.iter().map(|action| Arc::new(action_type(action, &types))).collect();
         Self::assemble(table.name.to_owned(), table.version.to_owned(), executors, actions)

@@ -4,6 +4,7 @@
 /// How the exam is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[derive(crate::catalogue::typed::serde::Serialize, crate::catalogue::typed::serde::Deserialize)]
+#[allow(dead_code)]
 pub enum Modality {
     /// `automated`.
     #[serde(rename = "automated")]
@@ -21,6 +22,7 @@ pub enum Modality {
 
 impl Modality {
     /// Its value on the wire.
+    #[allow(dead_code)]
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,6 +43,7 @@ impl From<Modality> for crate::catalogue::typed::serde_json::Value {
 /// How strongly a message is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[derive(crate::catalogue::typed::serde::Serialize, crate::catalogue::typed::serde::Deserialize)]
+#[allow(dead_code)]
 pub enum Severity {
     /// `info`.
     #[serde(rename = "info")]
@@ -55,6 +58,7 @@ pub enum Severity {
 
 impl Severity {
     /// Its value on the wire.
+    #[allow(dead_code)]
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,6 +78,7 @@ impl From<Severity> for crate::catalogue::typed::serde_json::Value {
 /// Steps of the onboarding page; an institution may skip some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[derive(crate::catalogue::typed::serde::Serialize, crate::catalogue::typed::serde::Deserialize)]
+#[allow(dead_code)]
 pub enum OnboardingStep {
     /// `welcome`.
     #[serde(rename = "welcome")]
@@ -124,6 +129,7 @@ pub enum OnboardingStep {
 
 impl OnboardingStep {
     /// Its value on the wire.
+    #[allow(dead_code)]
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -153,13 +159,15 @@ impl From<OnboardingStep> for crate::catalogue::typed::serde_json::Value {
 }
 
 /// Actions of `extension`: Browser extension or native secure browser that runs beside the exam.
-#[allow(unused_imports, rustdoc::bare_urls, clippy::large_enum_variant, clippy::too_many_arguments, clippy::too_many_lines)]
+#[allow(dead_code, unused_imports, rustdoc::bare_urls, clippy::large_enum_variant, clippy::too_many_arguments, clippy::too_many_lines)]
 pub mod extension {
     use crate::catalogue::typed::{
         self, TypedAction, TypedRequest,
         serde::{Deserialize, Serialize},
         serde_json::{Map, Value},
     };
+    pub use super::Modality;
+    pub use super::Severity;
 
     /// Name of the executor.
     pub const EXECUTOR: &str = "extension";
@@ -1389,13 +1397,15 @@ pub mod extension {
 }
 
 /// Actions of `onboarding`: The web page that leads the student from launch to the first question.
-#[allow(unused_imports, rustdoc::bare_urls, clippy::large_enum_variant, clippy::too_many_arguments, clippy::too_many_lines)]
+#[allow(dead_code, unused_imports, rustdoc::bare_urls, clippy::large_enum_variant, clippy::too_many_arguments, clippy::too_many_lines)]
 pub mod onboarding {
     use crate::catalogue::typed::{
         self, TypedAction, TypedRequest,
         serde::{Deserialize, Serialize},
         serde_json::{Map, Value},
     };
+    pub use super::Severity;
+    pub use super::OnboardingStep;
 
     /// Name of the executor.
     pub const EXECUTOR: &str = "onboarding";
@@ -1669,6 +1679,7 @@ pub mod onboarding {
     /// Value of `reason` in `endOnboarding`: Why.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[derive(crate::catalogue::typed::serde::Serialize, crate::catalogue::typed::serde::Deserialize)]
+    #[allow(dead_code)]
     pub enum EndOnboardingReason {
         /// `completed`.
         #[serde(rename = "completed")]
@@ -1689,6 +1700,7 @@ pub mod onboarding {
 
     impl EndOnboardingReason {
         /// Its value on the wire.
+        #[allow(dead_code)]
         #[must_use]
         pub fn as_str(self) -> &'static str {
             match self {
@@ -1904,6 +1916,7 @@ pub mod onboarding {
     /// Value of `surface` in `requestScreenShare`: What must be shared.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[derive(crate::catalogue::typed::serde::Serialize, crate::catalogue::typed::serde::Deserialize)]
+    #[allow(dead_code)]
     pub enum RequestScreenShareSurface {
         /// `screen`.
         #[serde(rename = "screen")]
@@ -1918,6 +1931,7 @@ pub mod onboarding {
 
     impl RequestScreenShareSurface {
         /// Its value on the wire.
+        #[allow(dead_code)]
         #[must_use]
         pub fn as_str(self) -> &'static str {
             match self {
@@ -1964,6 +1978,7 @@ pub mod onboarding {
     /// Value of `surface` in `requestScreenShare`: What was shared.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[derive(crate::catalogue::typed::serde::Serialize, crate::catalogue::typed::serde::Deserialize)]
+    #[allow(dead_code)]
     pub enum RequestScreenShareResponseSurface {
         /// `screen`.
         #[serde(rename = "screen")]
@@ -1978,6 +1993,7 @@ pub mod onboarding {
 
     impl RequestScreenShareResponseSurface {
         /// Its value on the wire.
+        #[allow(dead_code)]
         #[must_use]
         pub fn as_str(self) -> &'static str {
             match self {
@@ -2354,6 +2370,7 @@ pub mod onboarding {
     /// Value of `status` in `setCheckInStatus`: State of the check-in.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[derive(crate::catalogue::typed::serde::Serialize, crate::catalogue::typed::serde::Deserialize)]
+    #[allow(dead_code)]
     pub enum SetCheckInStatusStatus {
         /// `waiting`.
         #[serde(rename = "waiting")]
@@ -2371,6 +2388,7 @@ pub mod onboarding {
 
     impl SetCheckInStatusStatus {
         /// Its value on the wire.
+        #[allow(dead_code)]
         #[must_use]
         pub fn as_str(self) -> &'static str {
             match self {
@@ -2624,7 +2642,7 @@ pub mod onboarding {
 }
 
 /// Names of all actions by executor, as in the original's `ActionTypes`.
-#[allow(non_snake_case)]
+#[allow(dead_code, non_snake_case)]
 pub mod ActionTypes {
     /// Actions of `extension`.
     #[allow(rustdoc::bare_urls)]
@@ -2737,12 +2755,13 @@ pub mod ActionTypes {
 
 /// The catalogue that this file was generated from. Making it cannot fail; it is made once.
 #[must_use]
+#[allow(dead_code)]
 pub fn catalogue() -> &'static crate::catalogue::Catalogue {
     static MADE: std::sync::OnceLock<crate::catalogue::Catalogue> = std::sync::OnceLock::new();
     MADE.get_or_init(|| crate::catalogue::Catalogue::from_table(&data::TABLE))
 }
 
-#[allow(unused_imports, clippy::approx_constant, clippy::excessive_precision)]
+#[allow(dead_code, unused_imports, clippy::approx_constant, clippy::excessive_precision)]
 mod data {
     use crate::catalogue::table::{
         Action, Constant, Enum, Executor, Given, Kind, Row, Table,

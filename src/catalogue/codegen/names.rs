@@ -13,6 +13,10 @@ impl Scope {
         Self { taken: reserved.iter().map(|name| (*name).to_owned()).collect() }
     }
 
+    pub(super) fn is_free(&self, name: &str) -> bool {
+        !self.taken.contains(name)
+    }
+
     /// The wanted name, with underscores behind it when it is taken.
     pub(super) fn take(&mut self, wanted: String) -> String {
         let mut name = wanted;

@@ -127,7 +127,10 @@ fn type_of(kind: &FieldType, enums: &[(String, String)]) -> String {
             .iter()
             .find(|(wire, _)| of.name.as_ref() == Some(wire))
             .map_or_else(|| literals(of), |(_, name)| name.clone()),
-        FieldType::Array { items, .. } => format!("readonly ({})[]", type_of(items, enums)),
+        FieldType::Array { items, .. } => match type_of(items, enums) {
+            of if of.contains(' ') => format!("readonly ({of})[]"),
+            of => format!("readonly {of}[]"),
+        },
         FieldType::Object => "Record<string, unknown>".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use toml::{
 
 use crate::catalogue::hint::shown;
 
-/// Most violations that are kept; of a file with more, the first ones.
+/// Most violations that are kept; of a file with more, those that were found first.
 pub const MAX_VIOLATIONS: usize = 1000;
 
 /// Levels of tables and arrays that are searched; the parser itself refuses more.

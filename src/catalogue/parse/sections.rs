@@ -146,9 +146,9 @@ fn executors(section: &Section<'_>, report: &mut Report<'_>) -> Vec<ExecutorType
     for entry in section.entries(report) {
         let (name, path) = named(report, section, entry);
         let Some(mut inner) = Section::open(report, entry, path) else { continue };
-        let executor = ExecutorType { name: name.to_owned(), doc: inner.required_text(report, "doc") };
-        follows_rule(&mut inner, report, "array", &executor.array());
-        follows_rule(&mut inner, report, "event", &executor.event());
+        let executor = ExecutorType::new(name, inner.required_text(report, "doc"));
+        follows_rule(&mut inner, report, "array", executor.array());
+        follows_rule(&mut inner, report, "event", executor.event());
         inner.finish(report);
         executors.push(executor);
     }
@@ -222,20 +222,19 @@ impl Actions {
         mut section: Section<'_>,
         report: &mut Report<'_>,
     ) -> ActionType {
-        let section_ref = &mut section;
         let action = ActionType {
             name: name.to_owned(),
             executor: executor.to_owned(),
-            doc: section_ref.required_text(report, "doc"),
-            origin: section_ref.text(report, "origin").map(str::to_owned),
-            repeat: delivery(section_ref, report).unwrap_or(self.defaults.repeat),
-            expires: millis(section_ref, report, "expires_ms"),
-            reply_within: millis(section_ref, report, "reply_within_ms")
+            doc: section.required_text(report, "doc"),
+            origin: section.text(report, "origin").map(str::to_owned),
+            repeat: delivery(&mut section, report).unwrap_or(self.defaults.repeat),
+            expires: millis(&mut section, report, "expires_ms"),
+            reply_within: millis(&mut section, report, "reply_within_ms")
                 .unwrap_or(self.defaults.reply_within),
-            senders: section_ref.texts(report, "senders").unwrap_or_default(),
-            extra_fields: section_ref.boolean(report, "extra_fields").unwrap_or(false),
-            fields: field::fields(section_ref, report, &self.types, field::Side::Sent).unwrap_or_default(),
-            response: field::fields(section_ref, report, &self.types, field::Side::Answered),
+            senders: section.texts(report, "senders").unwrap_or_default(),
+            extra_fields: section.boolean(report, "extra_fields").unwrap_or(false),
+            fields: field::fields(&mut section, report, &self.types, field::Side::Sent).unwrap_or_default(),
+            response: field::fields(&mut section, report, &self.types, field::Side::Answered),
         };
         section.finish(report);
         action

@@ -14,7 +14,7 @@ use crate::catalogue::{
 use plan::{Action, Module, Plan};
 
 /// Lints that a catalogue's names and sizes may set off, whatever the generator does.
-const ALLOWED: &str = "#[allow(unused_imports, rustdoc::bare_urls, clippy::large_enum_variant, \
+const ALLOWED: &str = "#[allow(dead_code, unused_imports, rustdoc::bare_urls, clippy::large_enum_variant, \
                        clippy::too_many_arguments, clippy::too_many_lines)]";
 
 pub(super) fn write(catalogue: &Catalogue, options: &Options) -> String {
@@ -83,6 +83,7 @@ impl Writer {
         self.page.line("#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]");
         self.page.line(format!("#[derive({serde}::Serialize, {serde}::Deserialize)]"));
         self.serde_crate();
+        self.page.line("#[allow(dead_code)]");
         self.page.open(format!("pub enum {ident} {{"));
         for (value, variant) in &variants {
             self.doc(&format!("`{value}`."));
@@ -93,6 +94,7 @@ impl Writer {
         self.page.line("");
         self.page.open(format!("impl {ident} {{"));
         self.doc("Its value on the wire.");
+        self.page.line("#[allow(dead_code)]");
         self.page.line("#[must_use]");
         self.page.open("pub fn as_str(self) -> &'static str {");
         self.page.open("match self {");
@@ -122,6 +124,9 @@ impl Writer {
         self.page.line("serde::{Deserialize, Serialize},");
         self.page.line("serde_json::{Map, Value},");
         self.page.close("};");
+        for ident in &module.enums {
+            self.page.line(format!("pub use super::{ident};"));
+        }
         self.page.line("");
         self.doc("Name of the executor.");
         self.page.line(format!("pub const EXECUTOR: &str = {name:?};"));
@@ -171,7 +176,7 @@ impl Writer {
 
     fn constants(&mut self, plan: &Plan<'_>) {
         self.doc("Names of all actions by executor, as in the original's `ActionTypes`.");
-        self.page.line("#[allow(non_snake_case)]");
+        self.page.line("#[allow(dead_code, non_snake_case)]");
         self.page.open("pub mod ActionTypes {");
         for (place, module) in plan.modules.iter().enumerate() {
             if place > 0 {

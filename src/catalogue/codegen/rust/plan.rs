@@ -56,6 +56,9 @@ pub(super) struct Module<'a> {
     pub(super) executor: &'a ExecutorType,
     pub(super) ident: String,
     pub(super) actions: Vec<Action<'a>>,
+    /// Shared enums that its fields use, so that they can be reached through it. Without those whose name it has
+    /// given away.
+    pub(super) enums: Vec<String>,
 }
 
 pub(super) struct Action<'a> {
@@ -95,10 +98,11 @@ impl<'a> Plan<'a> {
         let mut names = Scope::new(&["catalogue"]);
         let modules = catalogue
             .executors()
-            .map(|executor| Module {
-                executor,
-                ident: names.take(rust_ident(snake(&executor.name))),
-                actions: actions(catalogue, executor, &shared),
+            .map(|executor| {
+                let mut types = Scope::new(&TAKEN);
+                let actions = actions(catalogue, executor, &shared, &mut types);
+                let ident = names.take(rust_ident(snake(&executor.name)));
+                Module { executor, ident, enums: used(&actions, &shared, &types), actions }
             })
             .collect();
         Self { shared, modules }
@@ -109,8 +113,8 @@ fn actions<'a>(
     catalogue: &'a Catalogue,
     executor: &'a ExecutorType,
     shared: &[(Arc<EnumType>, String)],
+    types: &mut Scope,
 ) -> Vec<Action<'a>> {
-    let mut types = Scope::new(&TAKEN);
     let mut constants = Scope::new(&[]);
     // All actions first: it is their names that people write.
     let idents: Vec<_> =
@@ -120,23 +124,41 @@ fn actions<'a>(
         .zip(idents)
         .map(|(action, ident)| {
             let response = action.response.as_ref().map(|fields| {
-                let ident = types.take(format!("{ident}Response"));
-                Struct::of(&mut types, ident, fields, shared, false)
+                let base = format!("{}Response", pascal(&action.name));
+                let ident = types.take(base.clone());
+                Struct::of(types, (&base, ident), fields, shared, false)
             });
             Action {
                 action,
                 constant: constants.take(snake(&action.name).to_uppercase()),
-                info: Struct::of(&mut types, ident, &action.fields, shared, action.extra_fields),
+                info: Struct::of(
+                    types,
+                    (&pascal(&action.name), ident),
+                    &action.fields,
+                    shared,
+                    action.extra_fields,
+                ),
                 response,
             }
         })
         .collect()
 }
 
+fn used(actions: &[Action<'_>], shared: &[(Arc<EnumType>, String)], types: &Scope) -> Vec<String> {
+    let fields = || actions.iter().flat_map(|of| of.action.fields.iter().chain(of.action.response_fields()));
+    shared
+        .iter()
+        .filter(|(of, ident)| {
+            types.is_free(ident) && fields().filter_map(enum_of).any(|met| met.name == of.name)
+        })
+        .map(|(_, ident)| ident.clone())
+        .collect()
+}
+
 impl<'a> Struct<'a> {
     fn of(
         types: &mut Scope,
-        ident: String,
+        (base, ident): (&str, String),
         fields: &'a [Field],
         shared: &[(Arc<EnumType>, String)],
         extra: bool,
@@ -147,7 +169,7 @@ impl<'a> Struct<'a> {
             .iter()
             .map(|field| {
                 let own = enum_of(field).filter(|of| of.name.is_none()).map(|of| {
-                    let name = types.take(format!("{ident}{}", pascal(&field.name)));
+                    let name = types.take(format!("{base}{}", pascal(&field.name)));
                     enums.push((of.as_ref(), name.clone(), field));
                     name
                 });

@@ -13,12 +13,15 @@ impl Writer {
         let (room, table) = (self.path("Catalogue"), self.path("table"));
         self.doc("The catalogue that this file was generated from. Making it cannot fail; it is made once.");
         self.page.line("#[must_use]");
+        self.page.line("#[allow(dead_code)]");
         self.page.open(format!("pub fn catalogue() -> &'static {room} {{"));
         self.page.line(format!("static MADE: std::sync::OnceLock<{room}> = std::sync::OnceLock::new();"));
         self.page.line(format!("MADE.get_or_init(|| {room}::from_table(&data::TABLE))"));
         self.page.close("}");
         self.page.line("");
-        self.page.line("#[allow(unused_imports, clippy::approx_constant, clippy::excessive_precision)]");
+        self.page.line(
+            "#[allow(dead_code, unused_imports, clippy::approx_constant, clippy::excessive_precision)]",
+        );
         self.page.open("mod data {");
         self.page.open(format!("use {table}::{{"));
         self.page.line("Action, Constant, Enum, Executor, Given, Kind, Row, Table,");

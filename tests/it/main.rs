@@ -1,0 +1,5 @@
+//! One test binary, a module for each behaviour.
+
+mod catalogue;
+#[cfg(feature = "codegen")]
+mod node;
