@@ -20,7 +20,9 @@ async fn main() -> Result<()> {
     let handlers = Handlers::new().answer(async |_: extension::GetDisplayCount| {
         Ok(extension::GetDisplayCountResponse { display_count: 2 })
     });
-    tokio::spawn(async move { browser_extension.executor(Executor::from("extension")).serve(handlers).await });
+    tokio::spawn(
+        async move { browser_extension.executor(Executor::from("extension")).serve(handlers).await },
+    );
 
     page.set_sync(json!({ "step": "systemCheck" })).await?;
     let displays = page.request(extension::GetDisplayCount {}).respond_to("onboarding").await?;

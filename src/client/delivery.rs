@@ -108,7 +108,11 @@ impl Delivery {
                 self.end(Ending::Finished { response: Some(fields), reply: Some(reply) }, told).await
             }
             Err(error) => {
-                self.hand.end(Ending::Failed { failure: Failure::new("response", error.to_string()), again: true, reply: None });
+                self.hand.end(Ending::Failed {
+                    failure: Failure::new("response", error.to_string()),
+                    again: true,
+                    reply: None,
+                });
                 Err(error)
             }
         }

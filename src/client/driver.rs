@@ -59,7 +59,12 @@ enum Happened {
 }
 
 impl Driver {
-    pub(super) fn new(machine: Machine, shared: Arc<Shared>, commands: mpsc::Receiver<Command>, watch: Watch) -> Self {
+    pub(super) fn new(
+        machine: Machine,
+        shared: Arc<Shared>,
+        commands: mpsc::Receiver<Command>,
+        watch: Watch,
+    ) -> Self {
         let shown = machine.state().map_or(0, |state| state.changes);
         Self {
             machine,
@@ -259,7 +264,8 @@ impl Driver {
     /// Tells everybody that it is over, and why.
     fn end(mut self) {
         let (idle, removed) = (self.machine.is_idle(), self.machine.state().is_none());
-        let why = if removed { Error::NotFound { document: self.shared.id.to_string() } } else { Error::Closed };
+        let why =
+            if removed { Error::NotFound { document: self.shared.id.to_string() } } else { Error::Closed };
         for hand in self.hands.drain().filter_map(|(_, hand)| hand.upgrade()) {
             hand.cancel();
         }

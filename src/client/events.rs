@@ -102,10 +102,13 @@ impl Events {
                 }
             }));
         }
-        let Some(Ok(mut actions)) = event.strip_suffix(ACTIONS_ADDED).map(|executor| self.actions_added(executor)) else {
+        let Some(Ok(mut actions)) =
+            event.strip_suffix(ACTIONS_ADDED).map(|executor| self.actions_added(executor))
+        else {
             let catalogue = &self.client.shared.catalogue;
-            let known: Vec<String> = catalogue.executors().map(crate::catalogue::ExecutorType::event).collect();
-            let why = format!("there is no event `{event}`: there are {DOCUMENT_UPDATED}, {}", known.join(", "));
+            let known: Vec<&str> = catalogue.executors().map(crate::catalogue::ExecutorType::event).collect();
+            let why =
+                format!("there is no event `{event}`: there are {DOCUMENT_UPDATED}, {}", known.join(", "));
             return Err(Error::Invalid { what: "event", why });
         };
         Ok(Subscription::run(async move {

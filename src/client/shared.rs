@@ -86,7 +86,10 @@ pub(super) enum Kind {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("id", &self.id).field("identity", &self.identity).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
     }
 }
 

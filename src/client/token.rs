@@ -18,7 +18,11 @@ pub(super) struct Fresh {
 }
 
 /// Asks for the first token and installs it, before the document is opened.
-pub(super) async fn first(backend: &dyn Backend, tokens: &dyn TokenProvider, id: &DocumentId) -> Result<Fresh> {
+pub(super) async fn first(
+    backend: &dyn Backend,
+    tokens: &dyn TokenProvider,
+    id: &DocumentId,
+) -> Result<Fresh> {
     let Some(authenticated) = backend.authenticated() else {
         let why = format!("the backend `{}` takes no tokens: leave .token(…) out", backend.facts().name);
         return Err(Error::Invalid { what: "token", why });

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Document;
 use super::fields::{refuse_reserved, signed};
 use super::operation::{Operation, Outcome, Rules, Writer};
-use super::Document;
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
 

@@ -27,9 +27,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 pub use apply::{Applied, apply};
+pub(crate) use fields::refuse_reserved;
 pub use item::{Failure, Item, Tag};
 pub use ledger::{Claim, Held, Ledger};
-pub(crate) use fields::refuse_reserved;
 pub use operation::{Dropped, Mark, Operation, Outcome, Response, Rules, Taken, Writer};
 pub use resolve::{Verdict, resolve};
 

@@ -16,7 +16,14 @@ use crate::id::{ActionId, Executor};
 
 impl Machine {
     /// A handler has ended, or let its action go.
-    pub(crate) fn ended(&mut self, executor: &Executor, id: &ActionId, attempt: u32, ending: Ending, now: Instant) {
+    pub(crate) fn ended(
+        &mut self,
+        executor: &Executor,
+        id: &ActionId,
+        attempt: u32,
+        ending: Ending,
+        now: Instant,
+    ) {
         let Some(place) = self.lanes.iter().position(|lane| lane.executor == *executor) else { return };
         let lane = &mut self.lanes[place];
         let is_it = |running: &Running| running.id == *id && running.attempt == attempt;
@@ -28,7 +35,9 @@ impl Machine {
                 let response = response.and_then(|fields| self.response(&running.item, fields));
                 self.end(place, running, response, reply, now);
             }
-            Ending::Failed { failure, again, reply } => self.handler_failed(place, running, failure, again, reply, now),
+            Ending::Failed { failure, again, reply } => {
+                self.handler_failed(place, running, failure, again, reply, now)
+            }
             Ending::LetGo => self.let_go(place, running, now),
             Ending::Unseen => self.unseen(place, running),
         }
@@ -79,7 +88,13 @@ impl Machine {
         }
         let response = self.error_response(&running.item, &failure);
         let id = running.id.clone();
-        self.effects.push_back(Effect::Notice(Notice::ActionFailed { executor, action, id, attempts: attempt, failure }));
+        self.effects.push_back(Effect::Notice(Notice::ActionFailed {
+            executor,
+            action,
+            id,
+            attempts: attempt,
+            failure,
+        }));
         self.end(place, running, response, reply, now);
     }
 
@@ -160,7 +175,9 @@ pub(crate) fn response_object(name: &str, respond_to: &Executor, fields: Map<Str
 impl Ending {
     fn answer_lost(self, id: &ActionId) {
         match self {
-            Self::Finished { reply, .. } | Self::Failed { reply, .. } => lane::answer(reply, Err(lane::not_held(id))),
+            Self::Finished { reply, .. } | Self::Failed { reply, .. } => {
+                lane::answer(reply, Err(lane::not_held(id)))
+            }
             Self::LetGo | Self::Unseen => {}
         }
     }

@@ -148,7 +148,11 @@ impl Lane {
     }
 
     /// Own claims that have not ended here, oldest first.
-    fn open_claims<'s, 'd: 's>(&'s self, document: &'d Document, by: &'s str) -> impl Iterator<Item = &'d Claim> + 's {
+    fn open_claims<'s, 'd: 's>(
+        &'s self,
+        document: &'d Document,
+        by: &'s str,
+    ) -> impl Iterator<Item = &'d Claim> + 's {
         let claims = document.claims(self.executor.as_str()).iter();
         claims.filter(move |claim| &*claim.by == by && claim.id().is_some_and(|id| !self.has_ended(id)))
     }
@@ -161,7 +165,12 @@ impl Lane {
     /// holder know which actions may have begun (see `document::claims`).
     pub(super) fn next_claim<'d>(&self, document: &'d Document, by: &str) -> Option<&'d Claim> {
         let claims = document.claims(self.executor.as_str());
-        if !self.wanted || self.running.is_some() || self.retry.is_some() || self.giving_back.is_some() || self.resuming {
+        if !self.wanted
+            || self.running.is_some()
+            || self.retry.is_some()
+            || self.giving_back.is_some()
+            || self.resuming
+        {
             return None;
         }
         if claims.first().is_some_and(|head| &*head.by != by) {
@@ -187,8 +196,9 @@ impl Lane {
         self.observed = None;
         if self.resuming {
             match claims.first() {
-                Some(head) => wishes
-                    .push(Operation::TakeOver { executor: self.executor.clone(), mark: head.mark() }),
+                Some(head) => {
+                    wishes.push(Operation::TakeOver { executor: self.executor.clone(), mark: head.mark() })
+                }
                 None => self.resuming = false,
             }
             return;
@@ -214,7 +224,8 @@ impl Lane {
         let careful = claims.iter().any(|claim| claim.n > 1);
         for ended in &self.ended {
             let executor = self.executor.clone();
-            let operation = Operation::Finish { executor, id: ended.id.clone(), response: ended.response.clone() };
+            let operation =
+                Operation::Finish { executor, id: ended.id.clone(), response: ended.response.clone() };
             wishes.operations.push(operation);
             let waits = ended.reply.is_some() || ended.response.is_some() || careful || !more;
             if waits || ended.linger_until <= view.now {
@@ -322,7 +333,12 @@ impl Lane {
 
     /// Compares local state with a newer document: what has vanished there is over here (C40, C60). Answers an action
     /// whose handler is to be cancelled.
-    pub(super) fn reconcile(&mut self, document: &Document, by: &str, last_write: Option<u64>) -> Option<ActionId> {
+    pub(super) fn reconcile(
+        &mut self,
+        document: &Document,
+        by: &str,
+        last_write: Option<u64>,
+    ) -> Option<ActionId> {
         let claims = document.claims(self.executor.as_str());
         let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
         let (open, gone) = std::mem::take(&mut self.ended).into_iter().partition(|ended| mine(&ended.id));

@@ -138,9 +138,11 @@ impl Machine {
         let mut lanes: Vec<Lane> =
             config.catalogue.executors().map(|executor| Lane::new(executor.name.as_str().into())).collect();
         for lane in &mut lanes {
-            lane.resuming = opened.document.claims(lane.executor.as_str()).iter().any(|claim| claim.by == config.by);
+            lane.resuming =
+                opened.document.claims(lane.executor.as_str()).iter().any(|claim| claim.by == config.by);
         }
-        let number = opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance)).unwrap_or(0);
+        let number =
+            opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance)).unwrap_or(0);
         let jitter = config.fresh.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| {
             (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -181,7 +183,10 @@ impl Machine {
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty()
             && self.flight.is_none()
-            && self.lanes.iter().all(|lane| lane.ended.is_empty() && lane.giving_back.is_none() && lane.running.is_none())
+            && self
+                .lanes
+                .iter()
+                .all(|lane| lane.ended.is_empty() && lane.giving_back.is_none() && lane.running.is_none())
     }
 
     /// Accepts an operation of the application.
@@ -190,7 +195,13 @@ impl Machine {
     }
 
     /// Accepts actions, gives them ids, and registers the wait for a response before anything is written (C50).
-    pub(crate) fn add(&mut self, additions: Vec<Addition>, wait: Option<Wait>, reply: Option<Reply>, now: Instant) {
+    pub(crate) fn add(
+        &mut self,
+        additions: Vec<Addition>,
+        wait: Option<Wait>,
+        reply: Option<Reply>,
+        now: Instant,
+    ) {
         let plain = self.is_plain();
         let mut ids = Vec::with_capacity(additions.len());
         let mut actions = Vec::with_capacity(additions.len());
@@ -216,7 +227,14 @@ impl Machine {
         self.accept(Operation::Enqueue(actions), Ttl::Keep, ids, reply, now);
     }
 
-    fn accept(&mut self, operation: Operation, ttl: Ttl, ids: Vec<ActionId>, reply: Option<Reply>, now: Instant) {
+    fn accept(
+        &mut self,
+        operation: Operation,
+        ttl: Ttl,
+        ids: Vec<ActionId>,
+        reply: Option<Reply>,
+        now: Instant,
+    ) {
         let refusal = match (&self.state, &self.pause.refused) {
             (None, _) => Some(self.gone()),
             (_, Some(error)) => Some(error.clone()),

@@ -57,12 +57,19 @@ impl Requests {
     }
 
     /// Looks for responses in a newer document, and at what has become of those seen before.
-    pub(super) fn look(&mut self, document: &Document, by: &str, last_write: Option<u64>, linger_until: Instant) {
+    pub(super) fn look(
+        &mut self,
+        document: &Document,
+        by: &str,
+        last_write: Option<u64>,
+        linger_until: Instant,
+    ) {
         if self.waiting.is_empty() && self.matched.is_empty() {
             return;
         }
         self.settle(document, last_write);
-        let mut arrays: Vec<Executor> = self.waiting.iter().map(|waiting| waiting.wait.respond_to.clone()).collect();
+        let mut arrays: Vec<Executor> =
+            self.waiting.iter().map(|waiting| waiting.wait.respond_to.clone()).collect();
         arrays.sort();
         arrays.dedup();
         for executor in &arrays {

@@ -57,7 +57,9 @@ impl Machine {
             Held::Action(item) => (item.clone(), false),
             Held::Once(_) => match self.lanes[place].once.take().filter(|item| item.id() == Some(&id)) {
                 Some(item) => (item, true),
-                None => return Next::Over(id, Arc::new(Item::from_value(serde_json::Value::Null)), Over::Lost),
+                None => {
+                    return Next::Over(id, Arc::new(Item::from_value(serde_json::Value::Null)), Over::Lost);
+                }
             },
         };
         if once {
@@ -123,12 +125,20 @@ impl Machine {
         let notice = match (why, item.action()) {
             (Over::Response, _) => None,
             (Over::Duplicate, _) => Some(Notice::DuplicateRemoved { executor, id: id.clone() }),
-            (Over::Lost, _) | (_, None) => Some(Notice::StartedOnceAndLost { executor, ids: vec![id.clone()] }),
+            (Over::Lost, _) | (_, None) => {
+                Some(Notice::StartedOnceAndLost { executor, ids: vec![id.clone()] })
+            }
             (Over::Expired, Some(action)) => Some(Notice::ActionExpired { executor, action: action.clone() }),
             (Over::TooOften(attempts), Some(action)) => {
                 let failure = Failure::new("attempts", "its executor stopped as often as it may be tried");
                 response = self.error_response(&item, &failure);
-                Some(Notice::ActionFailed { executor, action: action.clone(), id: id.clone(), attempts, failure })
+                Some(Notice::ActionFailed {
+                    executor,
+                    action: action.clone(),
+                    id: id.clone(),
+                    attempts,
+                    failure,
+                })
             }
         };
         self.effects.extend(notice.map(Effect::Notice));

@@ -51,7 +51,9 @@ impl Machine {
     fn wishes(&mut self, now: Instant) -> (Wishes, u64) {
         let number = self.number + 1;
         let mut wishes = Wishes::default();
-        let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else { return (wishes, number) };
+        let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else {
+            return (wishes, number);
+        };
         self.requests.wishes(now, &mut wishes);
         self.with_view(now, |view, lanes| {
             for lane in lanes {
@@ -96,7 +98,8 @@ impl Machine {
             ended.sent = Some(number);
         }
         let rate = self.config.facts.writes_per_second.or(self.config.settings.writes_per_second);
-        self.next_write_at = rate.filter(|rate| *rate > 0.0).map(|rate| now + Duration::from_secs_f64(1.0 / rate));
+        self.next_write_at =
+            rate.filter(|rate| *rate > 0.0).map(|rate| now + Duration::from_secs_f64(1.0 / rate));
         let expect = Expect::Revision(base.0);
         let ttl = self.waiting.iter().take(carried).map(|pending| pending.ttl).rfind(|ttl| *ttl != Ttl::Keep);
         let ttl = ttl.unwrap_or_default();
@@ -203,9 +206,12 @@ impl Machine {
     fn report(&mut self, derived: Vec<(Operation, Result<Outcome>)>) {
         for (operation, outcome) in derived {
             match (operation, outcome) {
-                (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => self.report_taken(executor, taken),
+                (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => {
+                    self.report_taken(executor, taken)
+                }
                 (Operation::Finish { response: Some(response), .. }, Ok(Outcome::ResponseDropped(why))) => {
-                    let action = response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+                    let action =
+                        response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
                     let executor = response.executor;
                     self.effects.push_back(Effect::Notice(Notice::ResponseDropped { executor, action, why }));
                 }
@@ -331,7 +337,8 @@ impl Machine {
         for lane in &mut self.lanes {
             let counted = lane.retry.as_ref().is_some_and(|retry| {
                 let claims = state.document.claims(lane.executor.as_str());
-                let counted = claims.iter().any(|claim| claim.id() == Some(&retry.id) && claim.n > retry.failed);
+                let counted =
+                    claims.iter().any(|claim| claim.id() == Some(&retry.id) && claim.n > retry.failed);
                 retry.until <= now && (plain || counted)
             });
             if counted {
