@@ -140,6 +140,9 @@ impl Driver {
                 }
             }
             Effect::Notice(notice) => self.shared.tell(notice),
+            // Whoever asked may have gone; what was asked is done all the same.
+            Effect::Answer(reply, result) => drop(reply.send(result)),
+            Effect::Recorded(reply, result) => drop(reply.send(result)),
         }
     }
 
@@ -159,11 +162,12 @@ impl Driver {
             return;
         }
         let seen = Seen::State(state.clone());
+        // Before any subscriber is told: whoever was shown a revision must not read an older one (C10).
+        self.shared.states.send_replace(seen.clone());
         if state.changes > self.shown {
             self.shown = state.changes;
-            self.shared.updates.send_replace(seen.clone());
+            self.shared.updates.send_replace(seen);
         }
-        self.shared.states.send_replace(seen);
     }
 
     /// Waits for the next thing to happen. Answers to writes come first, since they let the next write go; commands

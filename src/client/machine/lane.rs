@@ -6,11 +6,15 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::Effect;
 use super::remembered::Remembered;
 use crate::document::{Claim, Document, Mark, Operation, Response};
 use crate::document::{Failure, Held, Item};
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
+
+/// Where it is told that an action's end was recorded.
+pub(crate) type EndReply = oneshot::Sender<Result<()>>;
 
 /// What this client does for one executor.
 #[derive(Debug)]
@@ -61,7 +65,7 @@ pub(super) struct Ended {
     pub(super) id: ActionId,
     pub(super) response: Option<Response>,
     /// Whoever waits for the end to be recorded.
-    pub(super) reply: Option<oneshot::Sender<Result<()>>>,
+    pub(super) reply: Option<EndReply>,
     /// Number of the last write that carried it.
     pub(super) sent: Option<u64>,
     /// It may wait for others until then.
@@ -83,7 +87,7 @@ pub(crate) enum Ending {
         /// The response's own fields.
         response: Option<serde_json::Map<String, serde_json::Value>>,
         /// Told when the end is recorded.
-        reply: Option<oneshot::Sender<Result<()>>>,
+        reply: Option<EndReply>,
     },
     /// It failed.
     Failed {
@@ -92,7 +96,7 @@ pub(crate) enum Ending {
         /// Whether trying again may help.
         again: bool,
         /// Told when the failure is recorded.
-        reply: Option<oneshot::Sender<Result<()>>>,
+        reply: Option<EndReply>,
     },
     /// It let the action go unfinished.
     LetGo,
@@ -338,6 +342,7 @@ impl Lane {
         document: &Document,
         by: &str,
         last_write: Option<u64>,
+        effects: &mut VecDeque<Effect>,
     ) -> Option<ActionId> {
         let claims = document.claims(self.executor.as_str());
         let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
@@ -346,7 +351,7 @@ impl Lane {
         for ended in gone {
             let held = ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
             self.finished.insert(ended.id.clone(), 0);
-            answer(ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
+            answer(effects, ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
         }
         if self.retry.as_ref().is_some_and(|retry| !mine(&retry.id)) {
             self.retry = None;
@@ -385,9 +390,6 @@ pub(super) fn not_held(id: &ActionId) -> Error {
     Error::NotHeld { what: format!("action {id}") }
 }
 
-pub(super) fn answer(reply: Option<oneshot::Sender<Result<()>>>, result: Result<()>) {
-    if let Some(reply) = reply {
-        // Whoever waited may have gone; the end is recorded all the same.
-        let _ = reply.send(result);
-    }
+pub(super) fn answer(effects: &mut VecDeque<Effect>, reply: Option<EndReply>, result: Result<()>) {
+    effects.extend(reply.map(|reply| Effect::Recorded(reply, result)));
 }

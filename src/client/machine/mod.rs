@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 pub(crate) use ending::response_object;
-pub(crate) use lane::Ending;
+pub(crate) use lane::{EndReply, Ending};
 pub(crate) use pending::{Answer, Reply};
 pub(crate) use request::Wait;
 
@@ -67,6 +67,11 @@ pub(crate) enum Effect {
     Cancel(Executor, ActionId),
     /// Tell whoever listens.
     Notice(Notice),
+    /// Answer the caller of an operation. An effect, so that readers see the state first: who is told that a write
+    /// held must be able to read it (C10).
+    Answer(Reply, Result<Answer>),
+    /// Answer whoever waits for an action's end to be recorded.
+    Recorded(EndReply, Result<()>),
 }
 
 /// An action to be carried out.
@@ -241,7 +246,7 @@ impl Machine {
             _ => None,
         };
         if let Some(error) = refusal {
-            return tell(reply, Err(error));
+            return tell(&mut self.effects, reply, Err(error));
         }
         self.seq += 1;
         self.waiting.push_back(Pending {
@@ -375,7 +380,9 @@ impl Machine {
                 self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
             }
             lane.corrupt = found.is_some();
-            if !plain && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write) {
+            if !plain
+                && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write, &mut self.effects)
+            {
                 let executor = lane.executor.clone();
                 self.effects.push_back(Effect::Cancel(executor.clone(), lost.clone()));
                 self.effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
@@ -396,14 +403,14 @@ impl Machine {
         self.flight = None;
         let gone = self.gone();
         for pending in std::mem::take(&mut self.waiting) {
-            tell(pending.reply, Err(gone.clone()));
+            tell(&mut self.effects, pending.reply, Err(gone.clone()));
         }
         for lane in &mut self.lanes {
             if let Some(running) = lane.running.take() {
                 self.effects.push_back(Effect::Cancel(lane.executor.clone(), running.id));
             }
             for ended in std::mem::take(&mut lane.ended) {
-                lane::answer(ended.reply, Err(gone.clone()));
+                lane::answer(&mut self.effects, ended.reply, Err(gone.clone()));
             }
         }
         self.requests.fail(&gone);
@@ -417,11 +424,8 @@ impl Machine {
     }
 }
 
-fn tell(reply: Option<Reply>, result: Result<Answer>) {
-    if let Some(reply) = reply {
-        // The caller may have gone; the operation was carried out all the same.
-        let _ = reply.send(result);
-    }
+fn tell(effects: &mut VecDeque<Effect>, reply: Option<Reply>, result: Result<Answer>) {
+    effects.extend(reply.map(|reply| Effect::Answer(reply, result)));
 }
 
 /// A number in few characters: ids are stored with every waiting action.

@@ -117,7 +117,7 @@ impl Machine {
         for pending in self.waiting.drain(..carried) {
             let ids = pending.ids;
             let outcome = pending.outcome.unwrap_or(Ok(Outcome::Nothing));
-            tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+            tell(&mut self.effects, pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
         }
     }
 
@@ -132,7 +132,11 @@ impl Machine {
                     let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
                     let ids = pending.ids;
                     let revision = written.revision;
-                    tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+                    tell(
+                        &mut self.effects,
+                        pending.reply,
+                        outcome.map(|outcome| Answer { revision, outcome, ids }),
+                    );
                 }
                 let Flight { document, derived, .. } = flight;
                 self.report(derived);
@@ -193,10 +197,18 @@ impl Machine {
                 Verdict::Held => {
                     let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
                     let ids = pending.ids;
-                    tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+                    tell(
+                        &mut self.effects,
+                        pending.reply,
+                        outcome.map(|outcome| Answer { revision, outcome, ids }),
+                    );
                 }
                 Verdict::Unknown => {
-                    tell(pending.reply, Err(Error::MaybeApplied { what: pending.operation.verb() }));
+                    tell(
+                        &mut self.effects,
+                        pending.reply,
+                        Err(Error::MaybeApplied { what: pending.operation.verb() }),
+                    );
                 }
             }
         }
@@ -254,7 +266,7 @@ impl Machine {
     fn answer_carried(&mut self, carried: usize, error: &BackendError) {
         let error = error.clone().into_error(&self.config.facts, &self.config.id);
         for pending in self.waiting.drain(..carried) {
-            tell(pending.reply, Err(error.clone()));
+            tell(&mut self.effects, pending.reply, Err(error.clone()));
         }
     }
 
@@ -305,7 +317,7 @@ impl Machine {
                 Some(_) => Error::MaybeApplied { what: pending.operation.verb() },
                 None => error.clone(),
             };
-            tell(pending.reply, Err(result));
+            tell(&mut self.effects, pending.reply, Err(result));
         }
         self.pause.refused = Some(error);
     }
@@ -325,7 +337,7 @@ impl Machine {
                 (None, Some(error)) => error,
                 _ => Error::MaybeApplied { what: pending.operation.verb() },
             };
-            tell(pending.reply, Err(error));
+            tell(&mut self.effects, pending.reply, Err(error));
         }
         self.waiting.iter().map(|pending| pending.deadline).min()
     }
