@@ -45,7 +45,7 @@ pub enum Held {
 }
 
 impl Claim {
-    /// The id of the claimed action. One that was claimed by a stranger may have none.
+    /// The id of the claimed action. Always there on a claim that was read: taking gives one to an action without.
     #[must_use]
     pub fn id(&self) -> Option<&ActionId> {
         match &self.held {
@@ -72,7 +72,8 @@ impl Claim {
         let held = match (object.get("a"), object.get("once")) {
             (Some(action), _) => {
                 let item = Item::from_value(action.clone());
-                item.action()?;
+                // Without an id nobody could ever finish it, and it would hold up its executor for good.
+                item.action().and(item.id())?;
                 Held::Action(Arc::new(item))
             }
             (None, Some(id)) => Held::Once(id.as_str()?.into()),
@@ -185,6 +186,16 @@ impl Ledger {
             self.writers.drain(..=self.writers.len() - WRITERS_MAX);
         }
         self.writers.push((instance.clone(), number));
+    }
+
+    /// Forgets every writer. A write whose answer is lost cannot be looked up here any more.
+    pub(super) fn forget_writers(&mut self) {
+        self.writers.clear();
+    }
+
+    /// Whether nothing stands here.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Forgets the writer that wrote longest ago, unless it is the last one left. Makes room in a full document.

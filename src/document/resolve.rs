@@ -16,10 +16,12 @@ pub enum Verdict {
     Unknown,
 }
 
-/// Looks a lost write up in a later document: first by the writer's number, then by what the operation left there.
+/// Looks a lost write up in a later document: by what the operation left there, then by the writer's number.
 ///
 /// `base` is the document the write was made from, `number` the writer's number of the first write that carried the
-/// operation. The later document must have another revision than `base`.
+/// operation. The later document must have another revision than `base`: while it has the same, the write may still
+/// be on its way. The caller then repeats the operation **in every write** it makes until the revision has changed:
+/// of all writes made from one revision at most one holds, so whichever it was, it carried the operation.
 #[must_use]
 pub fn resolve(
     base: &Document,
@@ -28,14 +30,14 @@ pub fn resolve(
     number: u64,
     operation: &Operation,
 ) -> Verdict {
+    if shows(later, operation) {
+        return Verdict::Held;
+    }
     let writers = later.ledger().map_or(&[][..], |ledger| ledger.writers());
     match writers.iter().find(|(writer, _)| &**writer == instance) {
         Some((_, last)) if *last >= number => return Verdict::Held,
         Some(_) => return Verdict::NotHeld,
         None => {}
-    }
-    if shows(later, operation) {
-        return Verdict::Held;
     }
     // The oldest writers are forgotten first: one from before our write that is still there proves that ours never was.
     let before: &[(Arc<str>, u64)] = base.ledger().map_or(&[], |ledger| ledger.writers());
