@@ -35,9 +35,6 @@ pub fn apply(document: &Document, writer: &Writer, rules: &Rules, operations: &[
     let outcomes = operations.iter().map(|operation| step.run(operation)).collect();
     if step.changed && !step.is_plain() {
         step.tidy();
-        if step.document.ledger_mut().is_empty() && document.ledger().is_none() {
-            step.document.ledger = None;
-        }
     }
     Applied { document: step.changed.then_some(step.document), outcomes }
 }
@@ -75,12 +72,7 @@ impl Step<'_> {
     /// Removes what has become empty, and forgets writers where there is no room for them.
     fn tidy(&mut self) {
         self.document.ledger_mut().tidy();
-        while self.document.size_bytes() > self.allowed_bytes {
-            if !self.document.ledger_mut().forget_oldest_writer() {
-                self.document.ledger_mut().forget_writers();
-                break;
-            }
-        }
+        while self.document.size_bytes() > self.allowed_bytes && self.document.ledger_mut().forget_oldest_writer() {}
     }
 
     pub(super) fn done(&mut self) -> Outcome {

@@ -10,6 +10,9 @@ use super::size::{digits, enclosed_len, json_len};
 use crate::id::{ActionId, Executor};
 use crate::limits::WRITERS_MAX;
 
+/// Stands first in `w` in place of writers that were forgotten to make room. No instance has an empty name.
+const FORGOTTEN: &str = "";
+
 /// The version of the bookkeeping that this crate writes.
 pub const LEDGER_VERSION: u64 = 1;
 
@@ -188,23 +191,17 @@ impl Ledger {
         self.writers.push((instance.clone(), number));
     }
 
-    /// Forgets every writer. A write whose answer is lost cannot be looked up here any more.
-    pub(super) fn forget_writers(&mut self) {
-        self.writers.clear();
+    /// Whether every writer since the list was begun is still in it: a writer that is not there has never written.
+    pub(super) fn knows_every_writer(&self) -> bool {
+        self.writers.len() < WRITERS_MAX && self.last_write(FORGOTTEN).is_none()
     }
 
-    /// Whether nothing stands here.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Forgets the writer that wrote longest ago, unless it is the last one left. Makes room in a full document.
+    /// Forgets the writer that wrote longest ago, while there is one. Makes room in a full document.
     pub(super) fn forget_oldest_writer(&mut self) -> bool {
-        let more = self.writers.len() > 1;
-        if more {
-            self.writers.remove(0);
-        }
-        more
+        let Some(oldest) = self.writers.iter().position(|(writer, _)| &**writer != FORGOTTEN) else { return false };
+        self.writers.drain(..=oldest);
+        self.writers.insert(0, (FORGOTTEN.into(), 0));
+        true
     }
 
     /// Bytes of the whole ledger as compact JSON.

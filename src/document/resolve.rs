@@ -40,8 +40,15 @@ pub fn resolve(
         None => {}
     }
     // The oldest writers are forgotten first: one from before our write that is still there proves that ours never was.
+    // So does a list from which none was ever forgotten, if it goes on from the one our write would have gone on from.
     let before: &[(Arc<str>, u64)] = base.ledger().map_or(&[], |ledger| ledger.writers());
-    if before.iter().any(|entry| writers.contains(entry)) { Verdict::NotHeld } else { Verdict::Unknown }
+    let goes_on = || before.iter().all(|(writer, _)| writers.iter().any(|(other, _)| other == writer));
+    let complete = later.ledger().is_some_and(|ledger| ledger.knows_every_writer()) && !base.is_foreign();
+    if before.iter().any(|entry| writers.contains(entry)) || complete && goes_on() {
+        Verdict::NotHeld
+    } else {
+        Verdict::Unknown
+    }
 }
 
 /// Whether the document holds what the operation would have left.
