@@ -267,8 +267,7 @@ impl Client {
             operations.push(Operation::Retry { executor: executor.clone(), id: id.clone(), failed: *n });
         }
         match self.next(config, place) {
-            Some((id, _, Next::Skip)) => operations.push(finish(&id, None)),
-            Some((id, _, Next::Report)) => {
+            Some((id, _, Next::Skip | Next::Report)) => {
                 operations.push(finish(&id, None));
                 effects.push(Effect::Gone(id));
             }

@@ -14,6 +14,7 @@ const NONE: Faults = Faults {
     expire: 0,
     fail: 0,
     leave: 0,
+    back: 0,
     stale: 0,
     stale_whole: 0,
     release: 0,
@@ -68,7 +69,7 @@ fn adders(clients: usize, lost: u8, crash: u8, bug: Option<Bug>) -> World {
 }
 
 fn states_max() -> usize {
-    std::env::var("SP_SYNC_MODEL_STATES").ok().and_then(|text| text.parse().ok()).unwrap_or(400_000)
+    std::env::var("SP_SYNC_MODEL_STATES").ok().and_then(|text| text.parse().ok()).unwrap_or(150_000)
 }
 
 /// With `SP_SYNC_MODEL_DEPTH` above 1 every fault may happen that many times.
@@ -83,6 +84,7 @@ fn deeper(mut world: World) -> World {
         &mut faults.expire,
         &mut faults.fail,
         &mut faults.leave,
+        &mut faults.back,
         &mut faults.stale,
         &mut faults.stale_whole,
         &mut faults.release,
@@ -121,6 +123,7 @@ fn one_fault_of_each_kind_breaks_nothing() {
         ("lease out while the holder lives", Faults { expire: 1, ..NONE }),
         ("failing handler", Faults { fail: 1, ..NONE }),
         ("subscriber leaves", Faults { leave: 1, ..NONE }),
+        ("subscriber leaves and comes back", Faults { leave: 1, back: 1, ..NONE }),
     ];
     for (fault, faults) in faults {
         holds(&format!("2 readers, 2 actions, {fault}"), readers(2, &["a", "b"], faults));
@@ -148,7 +151,8 @@ fn two_faults_together_break_nothing() {
         ("failing handler, crash", Faults { fail: 1, crash: 1, ..NONE }),
         ("failing handler, live lease out", Faults { fail: 1, expire: 1, ..NONE }),
         ("failing handler, subscriber leaves", Faults { fail: 1, leave: 1, ..NONE }),
-        ("subscriber leaves, lost answer", Faults { leave: 1, lost: 1, ..NONE }),
+        ("subscriber leaves and comes back, lost answer", Faults { leave: 1, back: 1, lost: 1, ..NONE }),
+        ("subscriber leaves and comes back, live lease out", Faults { leave: 1, back: 1, expire: 1, ..NONE }),
         ("subscriber leaves, crash", Faults { leave: 1, crash: 1, ..NONE }),
         ("2 lost answers", Faults { lost: 2, ..NONE }),
     ];
@@ -246,5 +250,7 @@ fn wrong_algorithms_are_found() {
     is_found("a lost write taken for not held", adders(2, 1, 0, Some(Bug::ResolveSaysNotHeld)), "twice");
     is_found("a late write not reckoned with", adders(2, 1, 0, Some(Bug::ForgetLostOperation)), "twice");
     let expire = Faults { expire: 1, ..NONE };
+    let back = Faults { leave: 1, back: 1, ..NONE };
+    is_found("subscribed again before all is given back", with(Bug::SubscribeBeforeGivenBack, &["a"], back), "twice");
     is_found("response without a claim", requester(3, &[], expire, Some(Bug::RespondWithoutClaim)), "twice");
 }

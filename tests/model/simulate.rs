@@ -1,5 +1,6 @@
 //! Long random runs of more clients than can be explored.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -32,6 +33,7 @@ const MANY: Faults = Faults {
     expire: 200,
     fail: 200,
     leave: 200,
+    back: 200,
     stale: 0,
     stale_whole: 0,
     release: 200,
@@ -55,6 +57,8 @@ struct Run {
     world: World,
     added: usize,
     faulty: bool,
+    /// The latest steps.
+    told: VecDeque<String>,
 }
 
 impl Run {
@@ -69,7 +73,7 @@ impl Run {
         let clients = 3 + dice.below(4);
         let mut world = World::new(config, object, clients, faults);
         world.history.many_writers = true;
-        Self { dice, world, added: 0, faulty }
+        Self { dice, world, added: 0, faulty, told: VecDeque::new() }
     }
 
     /// The application of one client asks for something.
@@ -121,10 +125,6 @@ impl Run {
         }
         let place = self.dice.below(self.world.clients.len());
         self.world.clients[place].renew = self.dice.once_in(8);
-        if self.faulty && self.dice.once_in(40) {
-            // Whoever has left subscribes again.
-            self.world.clients[place].reads = vec![0, 1];
-        }
         if self.world.faults.stale > 0 && self.dice.once_in(30) {
             self.world.copy = Some(self.world.stored.clone());
         }
@@ -134,9 +134,23 @@ impl Run {
         }
         let step = steps[self.dice.below(steps.len())];
         if self.dice.once_in(rarity(&step)) {
-            self.world.take(step)?;
+            self.go(step)?;
         }
         Ok(())
+    }
+
+    fn go(&mut self, step: Step) -> Result<bool, Broken> {
+        let rev = self.world.stored.rev;
+        let taken = self.world.take(step);
+        if taken != Ok(false) {
+            let wrote = self.world.stored.rev != rev;
+            let text = if wrote { self.world.stored.document.to_json() } else { "".into() };
+            self.told.push_back(format!("  {step:?} {text}"));
+            if self.told.len() > 200 {
+                self.told.pop_front();
+            }
+        }
+        taken
     }
 
     /// Faults stop, one client lives on with every executor: everything drains.
@@ -153,14 +167,15 @@ impl Run {
         }
         for client in &mut self.world.clients {
             client.renew = false;
-            client.reads = vec![0, 1];
         }
+        self.world.faults.back = 200;
         for _ in 0..50_000 {
             let steps = self.world.steps();
-            let mut steps = steps.into_iter().filter(|step| !World::is_fault(step));
+            let wanted = |step: &Step| matches!(step, Step::Subscribe(_)) || !World::is_fault(step);
+            let mut steps = steps.into_iter().filter(wanted);
             let moved = loop {
                 let Some(step) = steps.next() else { break false };
-                if self.world.take(step)? {
+                if self.go(step)? {
                     break true;
                 }
             };
@@ -178,11 +193,13 @@ fn runs() -> u64 {
 
 fn simulate(what: &str, faults: Faults, faulty: bool) {
     let (mut writes, mut added, mut unknown, mut starts, mut again) = (0, 0, 0, 0, 0);
-    for seed in 1..=runs() {
+    let first = std::env::var("SP_SYNC_MODEL_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    for seed in first..first + runs() {
         let mut run = Run::new(seed, faults, faulty);
         let end = (0..700).try_for_each(|_| run.step()).and_then(|()| run.drain());
         if let Err(broken) = end {
-            panic!("{what}, seed {seed}: {broken}");
+            let told: Vec<_> = run.told.into_iter().collect();
+            panic!("{what}, seed {seed}: {broken} after …\n{}", told.join("\n"));
         }
         writes += run.world.stored.rev;
         added += run.added;

@@ -23,6 +23,7 @@ pub enum Bug {
     RespondWithoutClaim,
     OnceWithoutStub,
     ForgetLostOperation,
+    SubscribeBeforeGivenBack,
 }
 
 pub struct Config {
@@ -44,6 +45,8 @@ pub struct Faults {
     pub expire: u8,
     pub fail: u8,
     pub leave: u8,
+    /// Whoever has left subscribes again.
+    pub back: u8,
     /// Original-style stores of old copies.
     pub stale: u8,
     pub stale_whole: u8,
@@ -87,6 +90,7 @@ pub enum Step {
     Crash(usize),
     Restart { client: usize, same: bool },
     Leave(usize),
+    Subscribe(usize),
     Store { whole: bool },
 }
 
@@ -240,6 +244,19 @@ impl World {
         if self.faults.leave > 0 && !client.reads.is_empty() {
             steps.push(Step::Leave(place));
         }
+        if self.faults.back > 0 && client.reads.is_empty() && self.may_subscribe(client) {
+            steps.push(Step::Subscribe(place));
+        }
+    }
+
+    /// A client that has begun to give back goes on until it has seen that nothing is left to give back: one of its
+    /// lost writes may still land, and would return, as not begun, what it had started meanwhile.
+    pub fn may_subscribe(&self, client: &Client) -> bool {
+        let owns = |executor: &Executor| {
+            client.snap.document.claims(executor.as_str()).iter().any(|claim| client.owns(claim))
+        };
+        self.config.bug == Some(Bug::SubscribeBeforeGivenBack)
+            || matches!(client.pending, Pending::None) && !self.config.executors.iter().any(owns)
     }
 
     fn writes_of(&self, place: usize, client: &Client, steps: &mut Vec<Step>) {
@@ -276,7 +293,7 @@ impl World {
             Step::Write { take_over: Some(_), .. } => false,
             Step::Write { fate, release, .. } => *fate != Fate::Held || *release,
             Step::Land(_) | Step::Fail(..) | Step::Crash(_) | Step::Restart { .. } => true,
-            Step::Leave(_) | Step::Store { .. } => true,
+            Step::Leave(_) | Step::Subscribe(_) | Step::Store { .. } => true,
             Step::See(_) | Step::Answer(_) | Step::Read(_) | Step::Start(..) | Step::End(..) => false,
         }
     }
@@ -334,6 +351,10 @@ impl World {
                 for hand in &mut client.hands {
                     hand.running = None;
                 }
+            }
+            Step::Subscribe(place) => {
+                self.faults.back -= 1;
+                self.clients[place].reads = (0..self.config.executors.len()).collect();
             }
             Step::Store { whole } => self.store_stale(whole),
         }
