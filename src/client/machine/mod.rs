@@ -134,6 +134,8 @@ pub(crate) struct Machine {
 struct Pause {
     until: Option<Instant>,
     failures: u32,
+    /// A failure was told; that it works again is to be told too.
+    told: bool,
     /// Writes are refused until a new token: expired, or not allowed.
     refused: Option<Error>,
 }
@@ -286,6 +288,9 @@ impl Machine {
     pub(crate) fn saw(&mut self, change: Change, now: Instant) {
         match change {
             Change::Updated(stored) => {
+                if self.pause.failures == 0 {
+                    self.tell_working();
+                }
                 self.clock.saw(stored.at, now);
                 self.adopt(stored.revision, stored.document, now);
             }
@@ -318,7 +323,7 @@ impl Machine {
             BackendError::TokenExpired | BackendError::Refused { .. } => self.failed(error, now),
             error => {
                 let error = error.into_error(&self.config.facts, &self.config.id);
-                self.effects.push_back(Effect::Notice(Notice::BackendFailing { error }));
+                self.tell_failing(&error);
             }
         }
     }
