@@ -29,7 +29,7 @@ impl Machine {
             later(until);
             return wake;
         }
-        if self.pause.refused.is_some() {
+        if self.waits_for_token() {
             return wake;
         }
         let (wishes, number) = self.wishes(now);
@@ -150,7 +150,8 @@ impl Machine {
             }
             Err(BackendError::Unknown { .. }) => self.lost(flight),
             Err(error) => {
-                if !error.is_transient() {
+                let renewing = matches!(error, BackendError::TokenExpired) && self.config.renewable;
+                if !error.is_transient() && !renewing {
                     self.answer_carried(flight.carried, &error);
                 }
                 self.failed(error, now);
@@ -277,6 +278,14 @@ impl Machine {
     pub(super) fn failed(&mut self, error: BackendError, now: Instant) {
         let seen = error.clone().into_error(&self.config.facts, &self.config.id);
         match &error {
+            BackendError::TokenExpired if self.config.renewable => {
+                // What was accepted waits for the new token, or hears that there is none.
+                if !self.waits_for_token() {
+                    self.pause.renewing = true;
+                    self.effects.push_back(Effect::RenewToken);
+                }
+                return;
+            }
             BackendError::TokenExpired => return self.token_expired(),
             BackendError::Refused { code, message } => {
                 let notice = Notice::Refused { code: *code, message: message.clone() };
@@ -329,6 +338,7 @@ impl Machine {
             tell(&mut self.effects, pending.reply, Err(error));
         }
         self.pause.refused = Some(error);
+        self.pause.renewing = false;
     }
 
     /// Operations that have waited too long are answered with what delays them. Those on their way just now may still
