@@ -139,6 +139,7 @@ impl Driver {
                     hand.cancel();
                 }
             }
+            Effect::RenewToken => self.shared.token_refused.send_modify(|times| *times += 1),
             Effect::Notice(notice) => self.shared.tell(notice),
             // Whoever asked may have gone; what was asked is done all the same.
             Effect::Answer(reply, result) => drop(reply.send(result)),
@@ -230,7 +231,12 @@ impl Driver {
         match command {
             Command::Submit(operation, ttl, reply) => self.machine.submit(operation, ttl, Some(reply), now),
             Command::Add(additions, wait, reply) => self.machine.add(additions, wait, Some(reply), now),
-            Command::Resume => self.machine.resume(),
+            Command::Resume => {
+                self.machine.resume();
+                if self.watch.is_none() && self.watching.is_none() {
+                    self.watch_after(Duration::ZERO);
+                }
+            }
             Command::TokenExpired => self.machine.token_expired(),
             Command::Close(reply) => self.close(Some(reply), now),
         }
@@ -246,12 +252,16 @@ impl Driver {
     fn watch_broken(&mut self, error: Option<BackendError>, now: Instant) {
         self.watch = None;
         self.watch_failures = self.watch_failures.saturating_add(1);
-        if let Some(error) = error
-            && self.watch_failures == 1
-        {
+        if let Some(error) = error {
             self.machine.watch_failed(error, now);
         }
-        let wait = self.shared.settings.backoff(self.watch_failures);
+        // Without a token every connection would be refused; installing one resumes (C8).
+        if !self.machine.waits_for_token() {
+            self.watch_after(self.shared.settings.backoff(self.watch_failures));
+        }
+    }
+
+    fn watch_after(&mut self, wait: Duration) {
         let (backend, id) = (self.shared.backend.clone(), self.shared.id.clone());
         self.watching = Some(Box::pin(async move {
             tokio::time::sleep(wait).await;

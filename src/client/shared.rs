@@ -9,6 +9,7 @@ use super::hand::{Ended, Hand};
 use super::machine::{Addition, Reply, State, Wait};
 use super::notice::Notice;
 use super::settings::Settings;
+use super::token::Fresh;
 use crate::backend::{Backend, Ttl};
 use crate::catalogue::Catalogue;
 use crate::document::Operation;
@@ -52,6 +53,10 @@ pub(super) struct Shared {
     /// States that look different to the application.
     pub(super) updates: watch::Sender<Seen>,
     pub(super) notices: broadcast::Sender<Notice>,
+    /// The token in use, where the backend needs one.
+    pub(super) token: watch::Sender<Option<Fresh>>,
+    /// How often the backend has refused a token.
+    pub(super) token_refused: watch::Sender<u64>,
     hub: Mutex<Hub>,
     /// The driver has something to look at here.
     pub(super) wake: Notify,
@@ -117,6 +122,8 @@ impl Shared {
             states: watch::Sender::new(seen.clone()),
             updates: watch::Sender::new(seen),
             notices: broadcast::Sender::new(NOTICES_KEPT),
+            token: watch::Sender::new(None),
+            token_refused: watch::Sender::new(0),
             hub: Mutex::default(),
             wake: Notify::new(),
         }

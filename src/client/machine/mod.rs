@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) catalogue: Catalogue,
     /// Never used before: ids of this life begin with it.
     pub(crate) fresh: Arc<str>,
+    /// A refused token may be replaced by [`Effect::RenewToken`].
+    pub(crate) renewable: bool,
 }
 
 /// Something to do.
@@ -65,6 +67,8 @@ pub(crate) enum Effect {
     Start(Start),
     /// The action is no longer this client's: stop its handler.
     Cancel(Executor, ActionId),
+    /// The token was refused: get a new one; report with [`Machine::resume`] or [`Machine::token_expired`].
+    RenewToken,
     /// Tell whoever listens.
     Notice(Notice),
     /// Answer the caller of an operation. An effect, so that readers see the state first: who is told that a write
@@ -134,8 +138,12 @@ pub(crate) struct Machine {
 struct Pause {
     until: Option<Instant>,
     failures: u32,
+    /// A failure was told; that it works again is to be told too.
+    told: bool,
     /// Writes are refused until a new token: expired, or not allowed.
     refused: Option<Error>,
+    /// A new token is being asked for.
+    renewing: bool,
 }
 
 impl Machine {
@@ -265,7 +273,15 @@ impl Machine {
     /// Somebody here may subscribe to an executor, or no longer.
     pub(crate) fn update_wanted(&mut self, wanted: impl Fn(&Executor) -> bool) {
         for lane in &mut self.lanes {
-            lane.wanted = !self.closing && wanted(&lane.executor);
+            let before = std::mem::replace(&mut lane.wanted, !self.closing && wanted(&lane.executor));
+            let document =
+                self.state.as_ref().filter(|_| lane.wanted && !before).map(|state| &state.document);
+            // Whoever subscribes to an array that was corrupt already has not heard of it (C14).
+            if let Some(found) = document.and_then(|document| document.corrupt_array(lane.executor.as_str()))
+            {
+                let executor = lane.executor.clone();
+                self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
+            }
         }
     }
 
@@ -286,6 +302,9 @@ impl Machine {
     pub(crate) fn saw(&mut self, change: Change, now: Instant) {
         match change {
             Change::Updated(stored) => {
+                if self.pause.failures == 0 {
+                    self.tell_working();
+                }
                 self.clock.saw(stored.at, now);
                 self.adopt(stored.revision, stored.document, now);
             }
@@ -318,7 +337,7 @@ impl Machine {
             BackendError::TokenExpired | BackendError::Refused { .. } => self.failed(error, now),
             error => {
                 let error = error.into_error(&self.config.facts, &self.config.id);
-                self.effects.push_back(Effect::Notice(Notice::BackendFailing { error }));
+                self.tell_failing(&error);
             }
         }
     }
@@ -332,6 +351,11 @@ impl Machine {
     /// No token can be had (C8): writes fail until one is installed.
     pub(crate) fn token_expired(&mut self) {
         self.refuse(Error::TokenExpired, Notice::TokenExpired);
+    }
+
+    /// Whether nothing succeeds until a token is installed: no use in connecting again (C8).
+    pub(crate) fn waits_for_token(&self) -> bool {
+        self.pause.renewing || self.pause.refused.is_some()
     }
 
     fn is_plain(&self) -> bool {
