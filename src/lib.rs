@@ -2,6 +2,8 @@
 pub mod action;
 pub mod backend;
 pub mod catalogue;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod document;
 mod error;
 pub mod id;
