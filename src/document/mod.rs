@@ -144,7 +144,8 @@ impl Document {
     pub fn size_bytes(&self) -> usize {
         let (mut count, mut members) = (self.fields.count(), self.fields.len());
         for (_, queue) in &self.queues {
-            members += queue.len() - "null".len();
+            // `[]` is shorter than the `null` that keeps its place, so the sum comes first.
+            members = members + queue.len() - "null".len();
         }
         let ledger = || self.ledger.as_ref().map(|ledger| ledger.len());
         if let Some(len) = self.foreign.as_ref().map(|value| json_len(&**value)).or_else(ledger) {
