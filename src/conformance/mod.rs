@@ -93,7 +93,7 @@ pub async fn check(subject: impl Subject) -> Report {
 ///
 /// # Panics
 /// Outside a tokio runtime.
-pub async fn check_only(subject: impl Subject, is_wanted: impl Fn(&str) -> bool) -> Report {
+pub async fn check_only(subject: impl Subject, is_wanted: impl Fn(&str) -> bool + Send + Sync) -> Report {
     let subject: Arc<dyn Subject> = Arc::new(subject);
     let mut checked = Vec::new();
     for topic in TOPICS {

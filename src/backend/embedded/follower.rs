@@ -104,7 +104,7 @@ impl Follower {
         hub: &Hub,
         due: &[crate::DocumentId],
     ) -> Result<(), Failure> {
-        let progress = row::progress(connection)?;
+        let progress = row::progress(connection, &self.clock)?;
         let mut ids = due.to_vec();
         match hub.told_seq() {
             Some(told) if told >= progress.seq => {}

@@ -215,7 +215,7 @@ impl Shared {
         let begin = move || {
             let connection = patiently(options.busy_timeout, || connect(&path, &options, Purpose::Write))?;
             // The first read opens the log; from then on its files exist as long as this connection.
-            row::progress(&connection)?;
+            row::progress(&connection, &clock)?;
             let files = Arc::new(Files::of(&path));
             let bell = Bell::of(&path);
             let seen = files.clone();
@@ -232,7 +232,7 @@ impl Shared {
         let (clock, hub, tally) = (self.clock.clone(), self.hub.clone(), self.tally.clone());
         let begin = move || {
             let connection = patiently(options.busy_timeout, || connect(&path, &options, Purpose::Read))?;
-            patiently(options.busy_timeout, || row::progress(&connection))?;
+            patiently(options.busy_timeout, || row::progress(&connection, &clock))?;
             let files = Arc::new(Files::of(&path));
             Ok((Reader { connection, path, files: files.clone(), options, clock, hub, tally }, files))
         };
@@ -282,10 +282,10 @@ impl Shared {
     }
 
     /// Hands a command to the writer and waits for its answer.
-    async fn command<T>(
+    async fn command<T: Send>(
         &self,
-        doing: impl Fn() -> String,
-        command: impl FnOnce(oneshot::Sender<Result<T, BackendError>>) -> Command,
+        doing: impl Fn() -> String + Send + Sync,
+        command: impl FnOnce(oneshot::Sender<Result<T, BackendError>>) -> Command + Send,
     ) -> Result<T, BackendError> {
         let Some(commands) = &self.commands else { return Err(self.told(&Failure::ReadOnly, &doing())) };
         let (answer, answered) = oneshot::channel();

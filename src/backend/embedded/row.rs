@@ -89,9 +89,13 @@ pub(super) struct Progress {
     pub(super) purged_seq: i64,
 }
 
-pub(super) fn progress(connection: &Connection) -> Result<Progress, Failure> {
-    let mut statement = connection.prepare_cached("SELECT seq, purged_seq FROM meta")?;
-    Ok(statement.query_row([], |row| Ok(Progress { seq: row.get(0)?, purged_seq: row.get(1)? }))?)
+/// Also lets the clock catch up with the last write, should another process have made it by a later time.
+pub(super) fn progress(connection: &Connection, clock: &Clock) -> Result<Progress, Failure> {
+    let mut statement = connection.prepare_cached("SELECT seq, purged_seq, clock_ms FROM meta")?;
+    let (progress, written_ms) = statement
+        .query_row([], |row| Ok((Progress { seq: row.get(0)?, purged_seq: row.get(1)? }, row.get(2)?)))?;
+    clock.not_before(BackendTime(from_sql(written_ms)));
+    Ok(progress)
 }
 
 /// Names that changed after `seq`, each with the number of its change.
