@@ -1,5 +1,6 @@
 //! What the handles of one client and its driver share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -22,8 +23,12 @@ use crate::limits::NOTICES_KEPT;
 pub(super) enum Command {
     /// An operation of the application, and what becomes of the time to live.
     Submit(Operation, Ttl, Reply),
-    /// Actions to be added, and the wait for the response of the first.
-    Add(Vec<Addition>, Option<Wait>, Reply),
+    /// Actions to be added.
+    Add(Vec<Addition>, Reply),
+    /// A request to be added, and the wait for its response.
+    Ask(Addition, Wait),
+    /// Nobody waits for this response any more: the request is to be withdrawn.
+    GiveUp(u64, Reply),
     /// A new token was installed.
     Resume,
     /// No token can be had.
@@ -57,6 +62,7 @@ pub(super) struct Shared {
     pub(super) token: watch::Sender<Option<Fresh>>,
     /// How often the backend has refused a token.
     pub(super) token_refused: watch::Sender<u64>,
+    keys: AtomicU64,
     hub: Mutex<Hub>,
     /// The driver has something to look at here.
     pub(super) wake: Notify,
@@ -66,7 +72,6 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Hub {
     takers: Vec<Taker>,
-    next: u64,
     /// At most one for each action handed out.
     ended: Vec<Ended>,
 }
@@ -124,6 +129,7 @@ impl Shared {
             notices: broadcast::Sender::new(NOTICES_KEPT),
             token: watch::Sender::new(None),
             token_refused: watch::Sender::new(0),
+            keys: AtomicU64::new(1),
             hub: Mutex::default(),
             wake: Notify::new(),
         }
@@ -151,13 +157,17 @@ impl Shared {
 
     pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, mpsc::Receiver<Arc<Hand>>) {
         let (sender, receiver) = mpsc::channel(1);
+        let key = self.next_key();
         let mut hub = self.hub();
-        hub.next += 1;
-        let key = hub.next;
         hub.takers.push(Taker { key, executor, kind, sender });
         drop(hub);
         self.wake.notify_one();
         (key, receiver)
+    }
+
+    /// A number not used before by this client.
+    pub(super) fn next_key(&self) -> u64 {
+        self.keys.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn unregister(&self, key: u64) {
