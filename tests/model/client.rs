@@ -85,7 +85,8 @@ pub fn is_once(id: &ActionId) -> bool {
 impl Client {
     pub fn new(identity: usize, life: u32, reads: Vec<usize>, snap: Arc<Snap>, executors: usize) -> Self {
         let instance: Arc<str> = format!("i{identity}{life}").into();
-        let writer = Writer { by: format!("c{identity}#{instance}").into(), instance, number: 0, plain: false };
+        let writer =
+            Writer { by: format!("c{identity}#{instance}").into(), instance, number: 0, plain: false };
         Self {
             identity,
             life,
@@ -212,13 +213,16 @@ impl Client {
                 )
             };
             let ignores = config.bug == Some(Bug::ClaimIgnoresHolders);
-            let free = claims.iter().all(|claim| {
-                if self.owns(claim) { finishes(claim) } else { ignores }
-            });
-            if self.reads.contains(&place) && free && take_over != Some(place) && self.hands[place].local.is_empty() {
+            let free = claims.iter().all(|claim| if self.owns(claim) { finishes(claim) } else { ignores });
+            if self.reads.contains(&place)
+                && free
+                && take_over != Some(place)
+                && self.hands[place].local.is_empty()
+            {
                 let waiting = self.snap.document.waiting(executor.as_str());
                 let to = |item: &Arc<Item>| item.tag().to.as_ref().is_some_and(|to| release(to));
-                let released = waiting.iter().filter(|item| to(item)).filter_map(|item| item.id().cloned()).collect();
+                let released =
+                    waiting.iter().filter(|item| to(item)).filter_map(|item| item.id().cloned()).collect();
                 let fresh = format!("{}-{}-", self.writer.instance, self.writer.number).into();
                 operations.push(Operation::Claim { executor: executor.clone(), fresh, released });
             }
@@ -247,7 +251,11 @@ impl Client {
             }
             return;
         }
-        let finish = |id: &ActionId, response| Operation::Finish { executor: executor.clone(), id: id.clone(), response };
+        let finish = |id: &ActionId, response| Operation::Finish {
+            executor: executor.clone(),
+            id: id.clone(),
+            response,
+        };
         for (id, _) in &hand.ended {
             if config.bug == Some(Bug::RunThenRemove) {
                 operations.push(Operation::Withdraw(id.clone()));
@@ -255,7 +263,8 @@ impl Client {
                 let claims = document.claims(executor.as_str());
                 let response = claims.iter().find(|claim| claim.id() == Some(id));
                 let response = response.and_then(|claim| self.response(config, claim));
-                let enqueue = |response: Response| Operation::Enqueue(vec![(response.executor, response.item)]);
+                let enqueue =
+                    |response: Response| Operation::Enqueue(vec![(response.executor, response.item)]);
                 operations.extend(response.map(enqueue));
                 operations.push(finish(id, None));
             } else if let Some(claim) = own.iter().find(|claim| claim.id() == Some(id)) {
@@ -287,13 +296,16 @@ impl Client {
             effects.extend(stubs);
             let begun = |claim: &&&Claim| {
                 claim.id().is_some_and(|id| {
-                    hand.started.contains(&(id.clone(), claim.n)) && !hand.ended.iter().any(|(ended, _)| ended == id)
+                    hand.started.contains(&(id.clone(), claim.n))
+                        && !hand.ended.iter().any(|(ended, _)| ended == id)
                 })
             };
             // A failed attempt is counted by its Retry in this same write.
             let started = own.iter().find(begun).and_then(|claim| claim.id()).filter(|id| {
                 hand.failed.as_ref().is_none_or(|(failed, _)| failed != *id)
-                    && !operations.iter().any(|operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id))
+                    && !operations.iter().any(
+                        |operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id),
+                    )
             });
             operations.push(Operation::GiveBack { executor: executor.clone(), started: started.cloned() });
         }

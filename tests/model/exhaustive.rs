@@ -40,7 +40,8 @@ fn one_at_a_time(world: World) -> World {
 
 fn with_rules(mut world: World, rules: Rules) -> World {
     let bug = world.config.bug;
-    world.config = Config { rules, ..Config { executors: world.config.executors.clone(), ..config(bug) } }.into();
+    world.config =
+        Config { rules, ..Config { executors: world.config.executors.clone(), ..config(bug) } }.into();
     world
 }
 
@@ -133,8 +134,14 @@ fn one_fault_of_each_kind_breaks_nothing() {
             &format!("2 readers, 3 actions, one claimed at a time, {fault}"),
             one_at_a_time(readers(2, &["a", "b", "c"], faults)),
         );
-        holds(&format!("2 readers, 2 at-most-once actions and another, {fault}"), readers(2, &["once1", "b", "once2"], faults));
-        holds(&format!("1 requester, 2 readers, a request and an action, {fault}"), requester(3, &["b"], faults, None));
+        holds(
+            &format!("2 readers, 2 at-most-once actions and another, {fault}"),
+            readers(2, &["once1", "b", "once2"], faults),
+        );
+        holds(
+            &format!("1 requester, 2 readers, a request and an action, {fault}"),
+            requester(3, &["b"], faults, None),
+        );
     }
 }
 
@@ -142,7 +149,10 @@ fn one_fault_of_each_kind_breaks_nothing() {
 fn two_faults_together_break_nothing() {
     let faults = [
         ("2 crashes, restart", Faults { crash: 2, restart: 1, ..NONE }),
-        ("crash, restart with the same instance, lost answer", Faults { crash: 1, restart_same: 1, lost: 1, ..NONE }),
+        (
+            "crash, restart with the same instance, lost answer",
+            Faults { crash: 1, restart_same: 1, lost: 1, ..NONE },
+        ),
         ("crash, lost answer", Faults { crash: 1, lost: 1, ..NONE }),
         ("crash, live lease out", Faults { crash: 1, expire: 1, ..NONE }),
         ("2 live leases out", Faults { expire: 2, ..NONE }),
@@ -173,9 +183,13 @@ fn every_fault_together_breaks_nothing() {
 
 #[test]
 fn an_action_without_attempts_left_does_not_block_those_behind_it() {
-    let tired = |faults| with_rules(readers(2, &["a", "b"], faults), Rules { attempts_max: 1, ..Rules::default() });
+    let tired =
+        |faults| with_rules(readers(2, &["a", "b"], faults), Rules { attempts_max: 1, ..Rules::default() });
     holds("2 readers, 2 actions, 1 attempt, failing handler", tired(Faults { fail: 1, ..NONE }));
-    holds("2 readers, 2 actions, 1 attempt, crash and live lease out", tired(Faults { crash: 1, expire: 1, ..NONE }));
+    holds(
+        "2 readers, 2 actions, 1 attempt, crash and live lease out",
+        tired(Faults { crash: 1, expire: 1, ..NONE }),
+    );
 }
 
 #[test]
@@ -227,7 +241,8 @@ const WRITES: Step =
 const FIRST_READER_STARTS: &[Step] = &[WRITES, Step::Answer(0), WRITES, Step::Answer(0), Step::Start(0, 0)];
 
 fn is_found(what: &str, world: World, expected: &str) {
-    let broken = explore(world, states_max()).err().unwrap_or_else(|| panic!("{what}: the explorer found nothing"));
+    let broken =
+        explore(world, states_max()).err().unwrap_or_else(|| panic!("{what}: the explorer found nothing"));
     let (first, steps) = broken.split_once('\n').unwrap();
     println!("found after {:>2} steps: {what}: {}", steps.lines().count(), first.trim_end_matches(" after"));
     assert!(first.contains(expected), "{what}: {first}");
@@ -243,14 +258,26 @@ fn wrong_algorithms_are_found() {
     is_found("remove, then run: crash", with(Bug::RemoveThenRun, &["a"], crash), "a is in 0 places");
     let ignoring = one_at_a_time(with(Bug::ClaimIgnoresHolders, &["a", "b"], NONE));
     is_found("claims that ignore other holders", ignoring, "");
-    is_found("at-most-once started before it is shown", with(Bug::OnceWithoutStub, &["once"], crash), "at-most-once");
+    is_found(
+        "at-most-once started before it is shown",
+        with(Bug::OnceWithoutStub, &["once"], crash),
+        "at-most-once",
+    );
     // A repeated action first: its end is not recorded when the next one starts, and the holder stops.
     let early = Faults { crash: 2, restart: 1, fail: 1, ..NONE };
-    is_found("next started before a repeat is recorded", with(Bug::StartBeforeFinishIsRecorded, &["a", "b"], early), "twice");
+    is_found(
+        "next started before a repeat is recorded",
+        with(Bug::StartBeforeFinishIsRecorded, &["a", "b"], early),
+        "twice",
+    );
     is_found("a lost write taken for not held", adders(2, 1, 0, Some(Bug::ResolveSaysNotHeld)), "twice");
     is_found("a late write not reckoned with", adders(2, 1, 0, Some(Bug::ForgetLostOperation)), "twice");
     let expire = Faults { expire: 1, ..NONE };
     let back = Faults { leave: 1, back: 1, ..NONE };
-    is_found("subscribed again before all is given back", with(Bug::SubscribeBeforeGivenBack, &["a"], back), "twice");
+    is_found(
+        "subscribed again before all is given back",
+        with(Bug::SubscribeBeforeGivenBack, &["a"], back),
+        "twice",
+    );
     is_found("response without a claim", requester(3, &[], expire, Some(Bug::RespondWithoutClaim)), "twice");
 }

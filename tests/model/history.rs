@@ -77,7 +77,13 @@ impl History {
         self.stories.entry(id.clone()).or_default().ended = true;
     }
 
-    pub fn started(&mut self, executor: usize, id: &ActionId, n: u32, others_run: bool) -> Result<(), Broken> {
+    pub fn started(
+        &mut self,
+        executor: usize,
+        id: &ActionId,
+        n: u32,
+        others_run: bool,
+    ) -> Result<(), Broken> {
         let story = self.stories.entry(id.clone()).or_default();
         let (first, repeat, ordered) = (story.starts == 0, story.attempts.contains(&n), story.ordered);
         self.starts.0 += 1;

@@ -67,8 +67,14 @@ impl Run {
         for _ in 0..8 {
             dice.below(2);
         }
-        let rules = Rules { run_max: 1 + dice.below(5), waiting_max: 20, attempts_max: 2 + u32::try_from(dice.below(4)).unwrap(), ..Rules::default() };
-        let config = Config { executors: vec!["x".into(), "y".into()], rules, bug: None, numbers_matter: true };
+        let rules = Rules {
+            run_max: 1 + dice.below(5),
+            waiting_max: 20,
+            attempts_max: 2 + u32::try_from(dice.below(4)).unwrap(),
+            ..Rules::default()
+        };
+        let config =
+            Config { executors: vec!["x".into(), "y".into()], rules, bug: None, numbers_matter: true };
         let object = json!({ "reliableConnection": true, "yActions": null });
         let clients = 3 + dice.below(4);
         let mut world = World::new(config, object, clients, faults);

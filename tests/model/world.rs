@@ -137,8 +137,9 @@ impl World {
         let stored = Arc::new(Snap { document, rev: 0, key });
         let executors = config.executors.len();
         let reads: Vec<usize> = (0..executors).collect();
-        let clients =
-            (0..readers).map(|place| Client::new(place, 0, reads.clone(), stored.clone(), executors)).collect();
+        let clients = (0..readers)
+            .map(|place| Client::new(place, 0, reads.clone(), stored.clone(), executors))
+            .collect();
         let mut history = History::default();
         for (place, executor) in config.executors.iter().enumerate() {
             for item in stored.document.waiting(executor.as_str()) {
@@ -151,7 +152,10 @@ impl World {
 
     pub fn enqueues(&mut self, client: usize, batch: &[(usize, Value)]) {
         let item = |(place, value): &(usize, Value)| {
-            (self.config.executors[*place].clone(), Arc::new(sp_sync::document::Item::from_value(value.clone())))
+            (
+                self.config.executors[*place].clone(),
+                Arc::new(sp_sync::document::Item::from_value(value.clone())),
+            )
         };
         let op = Operation::Enqueue(batch.iter().map(item).collect());
         self.clients[client].app.push_back(App { op, lost: None });
@@ -173,7 +177,8 @@ impl World {
         for client in &self.clients {
             (client.alive, client.life, client.settled, &client.reads).hash(&mut hasher);
             if client.alive {
-                (client.snap.key, client.snap.rev == self.stored.rev, &client.hands, &client.requests).hash(&mut hasher);
+                (client.snap.key, client.snap.rev == self.stored.rev, &client.hands, &client.requests)
+                    .hash(&mut hasher);
                 match &client.pending {
                     Pending::None => (0, 0, false),
                     Pending::Landed { carried, snap } => (2 + carried, snap.key, snap.rev <= client.snap.rev),
@@ -320,7 +325,9 @@ impl World {
             }
             Step::Start(client, executor) => return self.start(client, executor),
             Step::End(client, executor) => {
-                let Some((id, n)) = self.clients[client].hands[executor].running.take() else { return Ok(false) };
+                let Some((id, n)) = self.clients[client].hands[executor].running.take() else {
+                    return Ok(false);
+                };
                 self.history.ended(&id);
                 self.clients[client].hands[executor].ended.push((id, n));
             }
@@ -378,7 +385,8 @@ impl World {
         let old = &self.clients[place];
         let reads = (0..self.config.executors.len()).collect();
         let life = old.life + u32::from(!same);
-        let mut client = Client::new(old.identity, life, reads, self.stored.clone(), self.config.executors.len());
+        let mut client =
+            Client::new(old.identity, life, reads, self.stored.clone(), self.config.executors.len());
         if same {
             self.faults.restart_same = self.faults.restart_same.saturating_sub(1);
             client.settled = false;
@@ -400,7 +408,9 @@ impl World {
                 let document = &client.snap.document;
                 let waiting = document.waiting(self.config.executors[executor].as_str());
                 let fresh = |id: &&ActionId| !hand.started.iter().any(|(started, _)| started == *id);
-                let Some(id) = waiting.iter().filter_map(|item| item.id()).find(fresh) else { return Ok(false) };
+                let Some(id) = waiting.iter().filter_map(|item| item.id()).find(fresh) else {
+                    return Ok(false);
+                };
                 (id.clone(), 1)
             }
             Some(Bug::RemoveThenRun) => match client.hands[executor].local.front() {
@@ -528,13 +538,18 @@ impl World {
         take_over: Option<usize>,
     ) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let place = |executor: &Executor| self.config.executors.iter().position(|one| one == executor).unwrap();
+        let place =
+            |executor: &Executor| self.config.executors.iter().position(|one| one == executor).unwrap();
         for (operation, outcome) in operations.iter().zip(outcomes) {
             match (operation, outcome) {
                 (Operation::Enqueue(actions), Ok(Outcome::Done)) => {
                     for (executor, item) in actions {
                         let addressed = item.tag().to.is_some();
-                        effects.push(Effect::Enqueued(place(executor), item.id().unwrap().clone(), addressed));
+                        effects.push(Effect::Enqueued(
+                            place(executor),
+                            item.id().unwrap().clone(),
+                            addressed,
+                        ));
                         effects.extend(item.tag().re.clone().map(Effect::Responded));
                     }
                 }
@@ -649,7 +664,9 @@ impl World {
         self.history.faulty = true;
         self.history.foreign = true;
         let Some(copy) = self.copy.clone() else { return };
-        let parse = |document: &Document| -> Map<String, Value> { serde_json::from_str(&document.to_json()).unwrap() };
+        let parse = |document: &Document| -> Map<String, Value> {
+            serde_json::from_str(&document.to_json()).unwrap()
+        };
         let (mut now, copy) = (parse(&self.stored.document), parse(&copy.document));
         if whole {
             now = copy;
@@ -671,7 +688,11 @@ impl World {
             let left = self.stored.document.waiting(executor.as_str()).len();
             let claims: &[Claim] = self.stored.document.claims(executor.as_str());
             if left + claims.len() > 0 {
-                return Err(format!("stuck: {left} waiting, {} claimed: {}", claims.len(), self.stored.document.to_json()));
+                return Err(format!(
+                    "stuck: {left} waiting, {} claimed: {}",
+                    claims.len(),
+                    self.stored.document.to_json()
+                ));
             }
             self.history.complete(place)?;
         }
