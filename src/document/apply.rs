@@ -35,6 +35,11 @@ pub fn apply(document: &Document, writer: &Writer, rules: &Rules, operations: &[
     let outcomes = operations.iter().map(|operation| step.run(operation)).collect();
     if step.changed && !step.is_plain() {
         step.tidy();
+        let without_claims = step.document.ledger().is_some_and(|ledger| ledger.claimed().next().is_none());
+        if step.document.size_bytes() > allowed_bytes && without_claims && document.ledger().is_none() {
+            // Nothing but the list of writers is in the way of making a full document shorter.
+            step.document.ledger = None;
+        }
     }
     Applied { document: step.changed.then_some(step.document), outcomes }
 }
@@ -72,7 +77,9 @@ impl Step<'_> {
     /// Removes what has become empty, and forgets writers where there is no room for them.
     fn tidy(&mut self) {
         self.document.ledger_mut().tidy();
-        while self.document.size_bytes() > self.allowed_bytes && self.document.ledger_mut().forget_oldest_writer() {}
+        while self.document.size_bytes() > self.allowed_bytes
+            && self.document.ledger_mut().forget_oldest_writer()
+        {}
     }
 
     pub(super) fn done(&mut self) -> Outcome {

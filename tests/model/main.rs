@@ -4,5 +4,6 @@ mod client;
 mod exhaustive;
 mod explore;
 mod history;
+mod properties;
 mod simulate;
 mod world;

@@ -32,7 +32,8 @@ fn unset_removes_keys_and_keeps_the_order_of_the_others() {
 
 #[test]
 fn replace_keeps_arrays_and_bookkeeping() {
-    let before = json!({ "a": 1, "xActions": [act("a")], "yActions": 5, "b": 2, "_sp": { "v": 1, "kept": 1 } });
+    let before =
+        json!({ "a": 1, "xActions": [act("a")], "yActions": 5, "b": 2, "_sp": { "v": 1, "kept": 1 } });
     let (after, _) = one(before, Operation::Replace(object(json!({ "c": 3 }))));
     assert_eq!(after, json!({ "c": 3, "xActions": [act("a")], "yActions": 5, "_sp": { "v": 1, "kept": 1 } }));
 }
@@ -68,7 +69,10 @@ fn reserved_keys_are_refused_and_the_rest_of_the_write_goes_on() {
 
 #[test]
 fn plain_mode_writes_no_bookkeeping() {
-    assert_eq!(text_after("{}", Operation::Enqueue(vec![("x".into(), item(json!({ "action": "a" })))])), r#"{"xActions":[{"action":"a"}]}"#);
+    assert_eq!(
+        text_after("{}", Operation::Enqueue(vec![("x".into(), item(json!({ "action": "a" })))])),
+        r#"{"xActions":[{"action":"a"}]}"#
+    );
     assert_eq!(text_after(r#"{"xActions":[{"action":"a"}]}"#, take("x")), r#"{"xActions":[]}"#);
     let done = answer("a", "y", json!({ "action": "a" }));
     assert_eq!(text_after("{}", done), r#"{"yActions":[{"action":"a"}]}"#);

@@ -42,7 +42,12 @@ fn id(text: &str) -> ActionId {
     text.into()
 }
 
-fn apply_with(rules: &Rules, before: &Value, by: &str, operations: &[Operation]) -> (Value, Vec<Result<Outcome>>) {
+fn apply_with(
+    rules: &Rules,
+    before: &Value,
+    by: &str,
+    operations: &[Operation],
+) -> (Value, Vec<Result<Outcome>>) {
     let before = document(before.clone());
     let applied = apply(&before, &writer(by, 1), rules, operations);
     let after = applied.document.unwrap_or(before);

@@ -8,7 +8,8 @@ fn add(ids: &[&str]) -> Operation {
 
 #[test]
 fn a_batch_stands_together_at_the_end_of_each_array() {
-    let batch = vec![("y".into(), item(act("1"))), ("x".into(), item(act("2"))), ("y".into(), item(act("3")))];
+    let batch =
+        vec![("y".into(), item(act("1"))), ("x".into(), item(act("2"))), ("y".into(), item(act("3")))];
     let (after, outcome) = one(json!({ "xActions": [act("0")] }), Operation::Enqueue(batch));
     assert_eq!(outcome.unwrap(), Outcome::Done);
     assert_eq!(after["xActions"], json!([act("0"), act("2")]));
@@ -34,7 +35,9 @@ fn a_corrupt_array_is_reported_and_kept_and_stops_nobody_else() {
         "me#1",
         &[add(&["1"]), take("x"), Operation::Enqueue(vec![("y".into(), item(act("2")))])],
     );
-    assert!(matches!(&outcomes[0], Err(Error::CorruptArray { executor, found: "an object" }) if executor == "x"));
+    assert!(
+        matches!(&outcomes[0], Err(Error::CorruptArray { executor, found: "an object" }) if executor == "x")
+    );
     assert_eq!(outcomes[1].as_ref().unwrap(), &Outcome::Nothing);
     assert_eq!((&after["xActions"], &after["yActions"]), (&before["xActions"], &json!([act("2")])));
     let (after, _) = one(before, Operation::ClearActions("x".into()));
@@ -59,7 +62,10 @@ fn a_response_is_taken_wherever_it_stands() {
     assert_eq!((outcome.unwrap(), &after["xActions"]), (Outcome::Done, &json!([act("0"), act("1")])));
     nothing(after, operation(item(response)), &Outcome::Nothing);
     // Of the original, without an id: the same content.
-    let (after, _) = one(json!({ "xActions": [{ "action": "r", "n": 1 }] }), operation(item(json!({ "action": "r", "n": 1 }))));
+    let (after, _) = one(
+        json!({ "xActions": [{ "action": "r", "n": 1 }] }),
+        operation(item(json!({ "action": "r", "n": 1 }))),
+    );
     assert_eq!(after["xActions"], json!([]));
 }
 
@@ -90,10 +96,16 @@ fn malformed_elements_and_copies_are_removed_and_told() {
     before["_sp"] = json!({ "v": 1, "claims": { "x": [claim("me#1", 1, "held")] } });
     let (after, outcome) = one(before, take("x"));
     let taken = taken(&outcome);
-    assert_eq!(taken.malformed.iter().filter_map(|item| item.malformed_type()).collect::<Vec<_>>(), ["a number", "null", "an object", "an object"]);
+    assert_eq!(
+        taken.malformed.iter().filter_map(|item| item.malformed_type()).collect::<Vec<_>>(),
+        ["a number", "null", "an object", "an object"]
+    );
     assert_eq!(taken.duplicates.len(), 2);
     assert_eq!(after["xActions"], json!([]));
-    assert_eq!(after["_sp"]["claims"]["x"], json!([claim("me#1", 1, "held"), claim("me#1", 1, "a"), claim("me#1", 1, "b")]));
+    assert_eq!(
+        after["_sp"]["claims"]["x"],
+        json!([claim("me#1", 1, "held"), claim("me#1", 1, "a"), claim("me#1", 1, "b")])
+    );
 }
 
 #[test]

@@ -75,14 +75,16 @@ fn a_document_that_is_no_object_is_an_error() {
 
 #[test]
 fn bookkeeping_of_an_unknown_version_stays_as_it_is_and_means_plain_mode() {
-    for sp in [json!({ "v": 2, "claims": { "x": [claim("you#2", 1, "a")] } }), json!({}), json!({ "v": "1" })] {
+    for sp in [json!({ "v": 2, "claims": { "x": [claim("you#2", 1, "a")] } }), json!({}), json!({ "v": "1" })]
+    {
         let before = json!({ "xActions": [act("b")], "_sp": sp });
         assert!(document(before.clone()).is_foreign());
         let (after, outcome) = one(before.clone(), take("x"));
         assert_eq!(after["_sp"].get("v"), before["_sp"].get("v"));
         assert_eq!(after["xActions"], json!([]));
         assert_eq!(taken(&outcome).items.len(), 1);
-        for operation in [take_over(&claimed(json!([claim("you#2", 1, "a")]))), Operation::Renew("x".into())] {
+        for operation in [take_over(&claimed(json!([claim("you#2", 1, "a")]))), Operation::Renew("x".into())]
+        {
             nothing(before.clone(), operation, &Outcome::Nothing);
         }
     }
@@ -125,7 +127,8 @@ fn a_claim_that_could_never_be_finished_is_not_read() {
 #[test]
 fn a_tag_of_the_wrong_form_does_not_hide_the_right_one() {
     let long = "x".repeat(37);
-    let before = json!({ "xActions": [{ "action": "a", "_sp": { "id": long, "exp": -1, "re": 5, "newer": 1 } }] });
+    let before =
+        json!({ "xActions": [{ "action": "a", "_sp": { "id": long, "exp": -1, "re": 5, "newer": 1 } }] });
     let (after, _) = one(before, take("x"));
     let expected = json!([{ "by": "me#1", "n": 1, "t": 0, "a": { "action": "a", "_sp": { "id": "fresh0", "newer": 1 } } }]);
     assert_eq!(after["_sp"]["claims"]["x"], expected);
@@ -146,7 +149,9 @@ fn only_the_latest_sixteen_writers_are_read() {
 fn a_key_that_is_only_the_suffix_belongs_to_the_application() {
     let before = json!({ "Actions": [1, 2] });
     assert_eq!(&*document(before.clone()).to_json(), before.to_string());
-    for operation in [Operation::Enqueue(vec![("".into(), item(act("a")))]), Operation::ClearActions("".into())] {
+    for operation in
+        [Operation::Enqueue(vec![("".into(), item(act("a")))]), Operation::ClearActions("".into())]
+    {
         let (after, outcome) = one(before.clone(), operation);
         assert!(matches!(outcome, Err(Error::Invalid { .. })));
         assert_eq!(after, before);
