@@ -22,8 +22,8 @@ pub struct Applied {
 /// Applies operations to a document. Total: any document and any operations give an answer.
 ///
 /// The next document is no longer than `rules.document_bytes_max`, or than the document was where somebody else has
-/// made it longer. To keep that, the list of writers is shortened first; only the growing digits of `Renew` and
-/// `Retry` may exceed it, by a byte or two, when nothing is left to forget.
+/// made it longer. To keep that, the list of writers is shortened; when nothing is left to forget, the mark of that
+/// (33 bytes) or a growing digit of `Renew` and `Retry` may still exceed it, and the backend refuses the write.
 #[must_use]
 pub fn apply(document: &Document, writer: &Writer, rules: &Rules, operations: &[Operation]) -> Applied {
     let allowed_bytes = rules.document_bytes_max.max(document.size_bytes());
@@ -35,11 +35,6 @@ pub fn apply(document: &Document, writer: &Writer, rules: &Rules, operations: &[
     let outcomes = operations.iter().map(|operation| step.run(operation)).collect();
     if step.changed && !step.is_plain() {
         step.tidy();
-        let without_claims = step.document.ledger().is_some_and(|ledger| ledger.claimed().next().is_none());
-        if step.document.size_bytes() > allowed_bytes && without_claims && document.ledger().is_none() {
-            // Nothing but the list of writers is in the way of making a full document shorter.
-            step.document.ledger = None;
-        }
     }
     Applied { document: step.changed.then_some(step.document), outcomes }
 }

@@ -82,6 +82,9 @@ fn a_response_to_another_client_is_skipped_until_it_is_released() {
     let (after, outcome) = one(before, released);
     assert_eq!(taken(&outcome).items.len(), 3);
     assert_eq!(after["_sp"]["claims"]["x"][0]["a"], response);
+    // Without an id it could never be released, and would lie there for good.
+    let nameless = json!({ "xActions": [{ "action": "r", "_sp": { "to": "you#2" } }] });
+    assert_eq!(taken(&one(nameless, take("x")).1).items.len(), 1);
     // The one it is meant for takes it like any other.
     let mine = json!({ "xActions": [{ "action": "r", "_sp": { "id": "p", "to": "me#1" } }] });
     assert_eq!(taken(&one(mine, take("x")).1).items.len(), 1);

@@ -65,6 +65,13 @@ fn where_writers_were_forgotten_or_replaced_nothing_is_claimed() {
 }
 
 #[test]
+fn the_mark_of_forgotten_writers_is_no_proof_that_a_write_never_was() {
+    // Found by random writers on a full document: the mark stood in both lists and was taken for an old entry.
+    let before = with_writers(json!([["", 0], ["you", 3]]));
+    assert_eq!(verdict(&before, &with_writers(json!([["", 0], ["you", 9]]))), Verdict::Unknown);
+}
+
+#[test]
 fn forgetting_writers_for_room_leaves_a_mark() {
     let before = json!({ "data": "x".repeat(300), "small": 1, "_sp": { "v": 1, "w": [["a", 1], ["b", 2], ["c", 3]] } });
     let rules = Rules { document_bytes_max: before.to_string().len(), ..Rules::default() };
