@@ -268,7 +268,7 @@ struct Begun {
 impl Begun {
     fn may_have_begun(&mut self, claim: &Claim) -> bool {
         let repeated = claim.n > 1;
-        let counts = !self.over && !(self.past_oldest && repeated);
+        let counts = !self.over && (!self.past_oldest || !repeated);
         self.past_oldest = true;
         self.over |= repeated;
         counts
