@@ -193,12 +193,17 @@ impl Ledger {
 
     /// Whether every writer since the list was begun is still in it: a writer that is not there has never written.
     pub(super) fn knows_every_writer(&self) -> bool {
-        self.writers.len() < WRITERS_MAX && self.last_write(FORGOTTEN).is_none()
+        self.writers.len() < WRITERS_MAX && !self.writers.iter().any(Self::is_mark)
+    }
+
+    /// Whether this entry only says that writers were forgotten.
+    pub(super) fn is_mark((writer, _): &(Arc<str>, u64)) -> bool {
+        &**writer == FORGOTTEN
     }
 
     /// Forgets the writer that wrote longest ago, while there is one. Makes room in a full document.
     pub(super) fn forget_oldest_writer(&mut self) -> bool {
-        let Some(oldest) = self.writers.iter().position(|(writer, _)| &**writer != FORGOTTEN) else {
+        let Some(oldest) = self.writers.iter().position(|entry| !Self::is_mark(entry)) else {
             return false;
         };
         self.writers.drain(..=oldest);
