@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use super::hand::{Ended, Hand};
 use super::machine::{Addition, Reply, State, Wait};
 use super::notice::Notice;
+use super::place::Place;
 use super::settings::Settings;
 use crate::backend::{Backend, Ttl};
 use crate::catalogue::Catalogue;
@@ -71,8 +72,7 @@ struct Taker {
     key: u64,
     executor: Executor,
     kind: Kind,
-    /// One place: actions of an executor come one at a time.
-    sender: mpsc::Sender<Arc<Hand>>,
+    place: Arc<Place>,
 }
 
 /// How a taker takes.
@@ -142,19 +142,24 @@ impl Shared {
         }
     }
 
-    pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, mpsc::Receiver<Arc<Hand>>) {
-        let (sender, receiver) = mpsc::channel(1);
+    pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, Arc<Place>) {
+        let place = Arc::<Place>::default();
         let mut hub = self.hub();
         hub.next += 1;
         let key = hub.next;
-        hub.takers.push(Taker { key, executor, kind, sender });
+        hub.takers.push(Taker { key, executor, kind, place: place.clone() });
         drop(hub);
         self.wake.notify_one();
-        (key, receiver)
+        (key, place)
     }
 
+    /// The subscriber is gone. What lay unread in its place is for others.
     pub(super) fn unregister(&self, key: u64) {
-        self.hub().takers.retain(|taker| taker.key != key);
+        let mut hub = self.hub();
+        let gone = hub.takers.iter().position(|taker| taker.key == key).map(|place| hub.takers.remove(place));
+        drop(hub);
+        // Outside the lock: the last hand that lets go notes its end in the hub.
+        drop(gone.and_then(|taker| taker.place.end()));
         self.wake.notify_one();
     }
 
@@ -166,22 +171,19 @@ impl Shared {
     /// Gives an action to every listener, and to one handler.
     pub(super) fn hand_out(&self, hand: &Arc<Hand>) {
         let mut hub = self.hub();
-        let mut handed = None;
-        for taker in hub.takers.iter().filter(|taker| taker.executor == hand.start.executor) {
-            // A place is free: the action before has ended. A closed receiver is on its way to unregister.
-            let given = match taker.kind {
-                Kind::Listener => taker.sender.try_send(hand.clone()).is_ok(),
-                Kind::Handler => handed.is_none() && taker.sender.try_send(hand.clone()).is_ok(),
-            };
-            if given && taker.kind == Kind::Handler {
-                handed = Some(taker.key);
-            }
-        }
-        // Handlers take turns.
-        if let Some(place) = handed.and_then(|key| hub.takers.iter().position(|taker| taker.key == key)) {
-            let taker = hub.takers.remove(place);
+        let is_for = |taker: &&Taker| taker.executor == hand.start.executor;
+        let listeners = hub.takers.iter().filter(is_for).filter(|taker| taker.kind == Kind::Listener);
+        let mut before: Vec<_> = listeners.map(|taker| taker.place.give(hand.clone())).collect();
+        let handler = hub.takers.iter().position(|taker| is_for(&taker) && taker.kind == Kind::Handler);
+        if let Some(handler) = handler {
+            // Handlers take turns.
+            let taker = hub.takers.remove(handler);
+            before.push(taker.place.give(hand.clone()));
             hub.takers.push(taker);
         }
+        // Only now may hands let go: the last one notes its end in the hub.
+        drop(hub);
+        drop(before);
     }
 
     pub(super) fn note_end(&self, ended: Ended) {
@@ -196,7 +198,9 @@ impl Shared {
     /// Ends all streams of actions.
     pub(super) fn dismiss_takers(&self) {
         let takers = std::mem::take(&mut self.hub().takers);
-        drop(takers);
+        for taker in takers {
+            drop(taker.place.end());
+        }
     }
 
     pub(super) fn tell(&self, notice: Notice) {
