@@ -1,5 +1,4 @@
 //! One test binary, a module for each behaviour.
 
-mod catalogue;
-#[cfg(feature = "codegen")]
-mod node;
+mod support_b;
+mod taking;
