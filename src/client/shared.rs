@@ -65,6 +65,8 @@ struct Hub {
     next: u64,
     /// At most one for each action handed out.
     ended: Vec<Ended>,
+    /// The driver is gone: nothing more can be recorded.
+    over: bool,
 }
 
 #[derive(Debug)]
@@ -147,7 +149,11 @@ impl Shared {
         let mut hub = self.hub();
         hub.next += 1;
         let key = hub.next;
-        hub.takers.push(Taker { key, executor, kind, place: place.clone() });
+        if hub.over {
+            place.end();
+        } else {
+            hub.takers.push(Taker { key, executor, kind, place: place.clone() });
+        }
         drop(hub);
         self.wake.notify_one();
         (key, place)
@@ -186,8 +192,13 @@ impl Shared {
         drop(before);
     }
 
+    /// Notes an end for the driver. Without one it is dropped, which tells whoever waits for it to be recorded.
     pub(super) fn note_end(&self, ended: Ended) {
-        self.hub().ended.push(ended);
+        let mut hub = self.hub();
+        if !hub.over {
+            hub.ended.push(ended);
+        }
+        drop(hub);
         self.wake.notify_one();
     }
 
@@ -195,12 +206,20 @@ impl Shared {
         std::mem::take(&mut self.hub().ended)
     }
 
-    /// Ends all streams of actions.
-    pub(super) fn dismiss_takers(&self) {
-        let takers = std::mem::take(&mut self.hub().takers);
-        for taker in takers {
-            drop(taker.place.end());
+    /// The driver is gone: readers are told why, streams of actions end, and no end waits to be recorded.
+    pub(super) fn end(&self, why: &Error) {
+        let mut hub = self.hub();
+        if std::mem::replace(&mut hub.over, true) {
+            return;
         }
+        let left = (std::mem::take(&mut hub.takers), std::mem::take(&mut hub.ended));
+        drop(hub);
+        let seen = Seen::Over(why.clone());
+        self.states.send_replace(seen.clone());
+        self.updates.send_replace(seen);
+        let (takers, ended) = left;
+        takers.iter().for_each(|taker| drop(taker.place.end()));
+        drop(ended);
     }
 
     pub(super) fn tell(&self, notice: Notice) {
