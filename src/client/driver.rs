@@ -284,17 +284,11 @@ impl Driver {
     }
 
     /// Tells everybody that it is over, and why.
-    fn end(mut self) {
+    fn end(&mut self) {
         let (idle, removed) = (self.machine.is_idle(), self.machine.state().is_none());
         let why =
             if removed { Error::NotFound { document: self.shared.id.to_string() } } else { Error::Closed };
-        for hand in self.hands.drain().filter_map(|(_, hand)| hand.upgrade()) {
-            hand.cancel();
-        }
-        let seen = Seen::Over(why.clone());
-        self.shared.states.send_replace(seen.clone());
-        self.shared.updates.send_replace(seen);
-        self.shared.dismiss_takers();
+        self.let_go(&why);
         let result = match (removed, idle) {
             (true, _) => Err(why),
             (false, true) => Ok(()),
@@ -306,6 +300,20 @@ impl Driver {
         for reply in self.closing.take().into_iter().flat_map(|closing| closing.replies) {
             let _ = reply.send(result.clone());
         }
+    }
+
+    fn let_go(&mut self, why: &Error) {
+        for hand in self.hands.drain().filter_map(|(_, hand)| hand.upgrade()) {
+            hand.cancel();
+        }
+        self.shared.end(why);
+    }
+}
+
+/// A runtime that shuts down drops the driver where it waits: handles that outlive it must not wait for ever.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.let_go(&Error::Closed);
     }
 }
 

@@ -18,6 +18,7 @@ mod hand;
 mod handlers;
 mod machine;
 mod notice;
+mod place;
 mod receipt;
 mod request;
 mod settings;

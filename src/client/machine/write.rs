@@ -149,7 +149,7 @@ impl Machine {
                     self.tell(pending.asker, outcome.map(|outcome| Answer { revision, outcome, ids }));
                 }
                 let Flight { document, derived, .. } = flight;
-                self.report(derived);
+                self.report(derived, now);
                 self.adopt(written.revision, document, now);
             }
             Err(BackendError::Conflict) => {
@@ -225,7 +225,7 @@ impl Machine {
     }
 
     /// Tells of what derived operations did beyond what the document shows.
-    fn report(&mut self, derived: Vec<(Operation, Result<Outcome>)>) {
+    fn report(&mut self, derived: Vec<(Operation, Result<Outcome>)>, now: Instant) {
         for (operation, outcome) in derived {
             match (operation, outcome) {
                 (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => {
@@ -244,6 +244,12 @@ impl Machine {
                     if !lost.is_empty() {
                         let notice = Notice::StartedOnceAndLost { executor, ids: lost };
                         self.effects.push_back(Effect::Notice(notice));
+                    }
+                }
+                (Operation::Renew(executor), Ok(_)) => {
+                    let renew_at = now + self.config.settings.renew_every();
+                    if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
+                        lane.renew_at = Some(renew_at);
                     }
                 }
                 (Operation::GiveBack { executor, .. }, Ok(_)) => {
