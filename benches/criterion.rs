@@ -1,7 +1,5 @@
 //! The hot paths, to be compared between two commits: `cargo bench --bench criterion`.
 
-#![expect(missing_docs, reason = "criterion's macros declare an undocumented function")]
-
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -11,7 +9,7 @@ use sp_sync::backend::Memory;
 use sp_sync::document::{Document, Operation, Rules, Writer, apply};
 use sp_sync::extension::{GetDisplayCount, GetDisplayCountResponse, LockScreen};
 use sp_sync::{Catalogue, DocumentId, Executor, Handlers, Identity, SyncClient, TypedAction};
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 /// A document of about this many bytes, with an action claimed and some that wait, as a busy session has.
 fn document(bytes: usize) -> Document {
@@ -65,7 +63,8 @@ fn checking(criterion: &mut Criterion) {
 }
 
 fn asking(criterion: &mut Criterion) {
-    let runtime = Runtime::new().expect("a runtime");
+    // One thread: waking another one costs more than the round trip, and varies.
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let page = runtime.block_on(async {
         let store = Memory::new();
         let open = |who: &str| {

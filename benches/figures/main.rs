@@ -28,7 +28,9 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         // What a fresh process has to measure.
-        ["memory-child", looked_at] => return memory::child(*looked_at == "looked-at"),
+        ["memory-child", looked_at, documents] => {
+            return memory::child(*looked_at == "looked-at", documents.parse().expect("a number"));
+        }
         ["embedded-child", documents, writes] => return embedded::child(documents, writes),
         _ => {}
     }

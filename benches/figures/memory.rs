@@ -21,7 +21,7 @@ pub fn run(report: &mut Report) {
         ("looked-at", "the same, each snapshot looked at: its view is made and kept"),
     ] {
         let program = std::env::current_exe().expect("this program");
-        let output = Command::new(program).args(["memory-child", looked_at]).output().expect("it runs");
+        let output = Command::new(program).args(["memory-child", looked_at, &DOCUMENTS.to_string()]).output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stdout);
         let bytes: f64 = said.trim().parse().unwrap_or(f64::NAN);
         let kib = bytes / 1_024.0;
@@ -37,19 +37,19 @@ pub fn run(report: &mut Report) {
 }
 
 /// Prints bytes per document.
-pub fn child(looked_at: bool) {
+pub fn child(looked_at: bool, documents: usize) {
     let bytes = Threads::Current.run(async move {
         let store = Memory::new();
         let client = async |n: usize| {
             let (id, data) = (n.to_string(), data(DOCUMENT_BYTES));
             open(store.clone(), &id, "page", data, Settings::default()).await
         };
-        let mut held = Vec::with_capacity(DOCUMENTS + 1);
-        let first = client(DOCUMENTS).await;
+        let mut held = Vec::with_capacity(documents + 1);
+        let first = client(documents).await;
         let snapshot = first.get_sync().await.expect("it is open");
         held.push((first, snapshot));
         let before = resident_bytes();
-        for n in 0..DOCUMENTS {
+        for n in 0..documents {
             let client = client(n).await;
             let snapshot = client.get_sync().await.expect("it is open");
             if looked_at {
@@ -59,8 +59,8 @@ pub fn child(looked_at: bool) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         let after = resident_bytes();
-        assert_eq!(held.len(), DOCUMENTS + 1);
-        (after - before) / DOCUMENTS
+        assert_eq!(held.len(), documents + 1);
+        (after - before) / documents
     });
     println!("{bytes}");
 }
