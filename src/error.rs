@@ -260,3 +260,27 @@ pub(crate) fn json_type(value: &serde_json::Value) -> &'static str {
         serde_json::Value::Object(_) => "an object",
     }
 }
+
+/// The error of a decoder. Its message may quote the offending value, which may be sensitive (C64): only its kind is
+/// kept.
+pub(crate) fn unfit(what: &str, error: &serde_json::Error) -> Error {
+    let source = Arc::new(Unfit(unquoted(&error.to_string())));
+    Error::Decode { what: what.to_owned(), source }
+}
+
+/// Why received fields do not fit, without the values.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unfit(String);
+
+/// serde's messages quote the value as `invalid type: string "…", expected …`. Field names stand in backticks, but so do
+/// unknown enum values and numbers; only messages about fields are kept whole.
+fn unquoted(message: &str) -> String {
+    if message.starts_with("missing field") {
+        return message.to_owned();
+    }
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("a value does not have its type: expected {expected}"),
+        None => "a value does not have its type".to_owned(),
+    }
+}

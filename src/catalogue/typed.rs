@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
 use super::value::MAX_INT;
-use crate::error::{Error, Result};
+use crate::error::{Result, unfit};
 
 #[doc(hidden)]
 pub use super::model::REDACTED;
@@ -55,7 +55,7 @@ pub fn with_extra(mut info: Map<String, Value>, extra: Map<String, Value>) -> Ma
 ///
 /// # Errors
 ///
-/// [`Error::Decode`] when a mandatory field is missing or a value has another type.
+/// [`Error::Decode`](crate::Error::Decode) when a mandatory field is missing or a value has another type.
 pub fn decode<T: DeserializeOwned>(what: &str, mut fields: Map<String, Value>) -> Result<T> {
     fields.retain(|_, value| !value.is_null());
     for value in fields.values_mut() {
@@ -69,28 +69,7 @@ pub fn decode<T: DeserializeOwned>(what: &str, mut fields: Map<String, Value>) -
             _ => {}
         }
     }
-    // The decoder's message may quote the offending value, which may be sensitive (C64): only its kind is kept.
-    serde_json::from_value(Value::Object(fields)).map_err(|error| Error::Decode {
-        what: what.to_owned(),
-        source: std::sync::Arc::new(Unfit(unquoted(&error.to_string()))),
-    })
-}
-
-/// Why received fields do not fit, without the values.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unfit(String);
-
-/// serde's messages quote the value as `invalid type: string "…", expected …`. Field names stand in backticks, but so do
-/// unknown enum values and numbers; only messages about fields are kept whole.
-fn unquoted(message: &str) -> String {
-    if message.starts_with("missing field") {
-        return message.to_owned();
-    }
-    match message.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("a value does not have its type: expected {expected}"),
-        None => "a value does not have its type".to_owned(),
-    }
+    serde_json::from_value(Value::Object(fields)).map_err(|error| unfit(what, &error))
 }
 
 /// JavaScript has one type of number, and JSON two ways to write an integer. Both bounds are exact as floats, and

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::SyncClient;
@@ -13,8 +13,8 @@ use super::driver::Driver;
 use super::machine::{Config, Machine};
 use super::settings::Settings;
 use super::shared::{Shared, object};
-use super::token;
-use crate::backend::{Backend, BackendError, Expect, Stored, Ttl, Write};
+use super::token::{self, Fresh};
+use crate::backend::{Backend, BackendError, Expect, Stored, Ttl, Watch, Write, Written};
 use crate::catalogue::Catalogue;
 use crate::document::{Document, Rules};
 use crate::error::{Error, Result};
@@ -134,7 +134,7 @@ impl Builder {
     /// # Errors
     /// Before any request: [`Error::Invalid`] (something mandatory is missing or has a bad form),
     /// [`Error::NotAnObject`], [`Error::Reserved`] (C6). Then [`Error::Refused`], [`Error::TokenExpired`],
-    /// [`Error::TooLarge`] (initial data), or [`Error::Backend`], after
+    /// [`Error::TooLarge`] (initial data), [`Error::Backend`], or [`Error::Timeout`], after
     /// [`connect_within`](Settings::connect_within) at the latest.
     ///
     /// # Cancel safety
@@ -150,14 +150,14 @@ impl Builder {
         };
         check_ttl(self.ttl)?;
         let initial = Document::with_fields("initial data", object("initial data", self.initial_data)?)?;
-        let token = match &self.tokens {
-            Some(tokens) => Some(token::first(&*backend, &**tokens, &id).await?),
-            None => None,
-        };
         let write = Write { document: Arc::new(initial), expect: Expect::Absent, ttl: self.ttl };
         let opening = Opening { backend: &*backend, id: &id, write, settings: &self.settings };
-        let opened = opening.run().await?;
-        let watch = backend.watch(&id).await.map_err(|error| error.into_error(&backend.facts(), &id))?;
+        let within = self.settings.connect_within;
+        let (token, opened, watch) =
+            timeout(within, opening.run(self.tokens.as_deref())).await.map_err(|_| Error::Timeout {
+                what: format!("answer of the backend about `{id}`"),
+                after: within,
+            })??;
 
         let facts = backend.facts();
         let rules = Rules {
@@ -176,6 +176,7 @@ impl Builder {
             facts,
             catalogue: self.catalogue.clone(),
             fresh: random(12).into(),
+            renewable: self.tokens.is_some(),
         };
         let machine = Machine::new(config, opened, Instant::now());
         let Some(state) = machine.state().cloned() else { return Err(Error::Closed) };
@@ -184,8 +185,9 @@ impl Builder {
             Arc::new(Shared::new(backend, id, identity, instance, catalogue, settings, self.plain, state));
         let (commands, receiver) = mpsc::channel(OPERATIONS_WAITING_MAX);
         tokio::spawn(Driver::new(machine, shared.clone(), receiver, watch).run());
-        if let (Some(tokens), Some(token)) = (self.tokens, token) {
-            tokio::spawn(token::keep_fresh(tokens, token, shared.clone(), commands.downgrade()));
+        if let Some(tokens) = self.tokens {
+            shared.token.send_replace(token);
+            tokio::spawn(token::keep_fresh(tokens, shared.clone(), commands.downgrade()));
         }
         Ok(SyncClient { shared, commands })
     }
@@ -200,13 +202,20 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    async fn run(self) -> Result<Stored> {
+    async fn run(self, tokens: Option<&dyn TokenProvider>) -> Result<(Option<Fresh>, Stored, Watch)> {
+        let token = match tokens {
+            Some(tokens) => {
+                let renew_before = self.settings.token_renew_before;
+                Some(token::first(self.backend, tokens, self.id, renew_before).await?)
+            }
+            None => None,
+        };
         let until = Instant::now() + self.settings.connect_within;
         let mut failures = 0;
         loop {
             let error = match self.attempt().await {
-                Ok(Some(stored)) => return Ok(stored),
-                // Somebody was quicker, or the answer was lost: look again at once.
+                Ok(Some((stored, watch))) => return Ok((token, stored, watch)),
+                // Somebody was quicker: look again at once.
                 Ok(None) => continue,
                 Err(error) => error,
             };
@@ -215,27 +224,25 @@ impl Opening<'_> {
                 BackendError::RateLimited { retry_after: Some(wait) } => *wait,
                 _ => self.settings.backoff(failures),
             };
-            if !error.is_transient() || Instant::now() + wait > until {
+            if !error.is_transient() || Instant::now() + wait >= until {
                 return Err(error.into_error(&self.backend.facts(), self.id));
             }
             tokio::time::sleep(wait).await;
         }
     }
 
-    async fn attempt(&self) -> Result<Option<Stored>, BackendError> {
-        if let Some(stored) = self.backend.read(self.id).await? {
-            return Ok(Some(stored));
-        }
-        match self.backend.write(self.id, self.write.clone()).await {
-            Ok(written) => Ok(Some(Stored {
-                revision: written.revision,
-                document: self.write.document.clone(),
-                expires: written.expires,
-                at: written.at,
-            })),
-            Err(BackendError::Conflict) => Ok(None),
-            Err(error) => Err(error),
-        }
+    async fn attempt(&self) -> Result<Option<(Stored, Watch)>, BackendError> {
+        let stored = match self.backend.read(self.id).await? {
+            Some(stored) => stored,
+            None => match self.backend.write(self.id, self.write.clone()).await {
+                Ok(Written { revision, expires, at }) => {
+                    Stored { revision, document: self.write.document.clone(), expires, at }
+                }
+                Err(BackendError::Conflict) => return Ok(None),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(Some((stored, self.backend.watch(self.id).await?)))
     }
 }
 

@@ -224,7 +224,7 @@ impl Responder {
             awaited: false,
             answers: Some((tag.id.clone(), tag.from.clone())),
         };
-        self.client.send(|reply| Command::Add(vec![addition], None, reply)).await.map(drop)
+        self.client.send(|reply| Command::Add(vec![addition], reply)).await.map(drop)
     }
 }
 

@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_stream::StreamExt as _;
 
 use super::hand::Hand;
-use super::machine::{Effect, Machine};
+use super::machine::{Asker, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
 use crate::error::{Error, Result};
@@ -85,39 +85,37 @@ impl Driver {
 
     /// Runs until the last handle is gone, the client is closed, or the document is removed.
     pub(super) async fn run(mut self) {
-        while let Some(wake) = self.act() {
-            self.set_timer(wake);
-            let happened = self.wait().await;
-            self.take_in(happened);
-        }
-        self.end();
-    }
-
-    /// Lets the machine decide, and does as it says until it has nothing more to say. Answers when to look again, or
-    /// `None` when this is the end.
-    fn act(&mut self) -> Option<Instant> {
         loop {
             let now = Instant::now();
-            let wake = self.machine.step(now);
-            self.show();
-            let mut did = false;
-            while let Some(effect) = self.machine.next_effect() {
-                did = true;
-                self.perform(effect);
+            let wake = self.act(now);
+            if self.is_over(now) {
+                return self.end();
             }
-            if did {
-                continue;
+            self.set_timer(wake);
+            loop {
+                let happened = self.wait().await;
+                if self.take_in(happened) {
+                    break;
+                }
             }
-            let over = match &self.closing {
-                Some(closing) => self.machine.is_idle() || closing.until <= now,
-                None => false,
-            };
-            if over || self.machine.state().is_none() {
-                return None;
-            }
-            let wake = wake.unwrap_or(now + NEVER);
-            return Some(self.closing.as_ref().map_or(wake, |closing| closing.until.min(wake)));
         }
+    }
+
+    /// Lets the machine decide, and does as it says. Answers when to look again.
+    fn act(&mut self, now: Instant) -> Option<Instant> {
+        let wake = self.machine.step(now);
+        self.show();
+        while let Some(effect) = self.machine.next_effect() {
+            self.perform(effect);
+        }
+        let closing = self.closing.as_ref().map(|closing| closing.until);
+        wake.into_iter().chain(closing).min()
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let closed =
+            self.closing.as_ref().is_some_and(|closing| self.machine.is_idle() || closing.until <= now);
+        closed || self.machine.state().is_none()
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -139,7 +137,11 @@ impl Driver {
                     hand.cancel();
                 }
             }
+            Effect::RenewToken => self.shared.token_refused.send_modify(|times| *times += 1),
             Effect::Notice(notice) => self.shared.tell(notice),
+            // Whoever asked may have gone; what was asked is done all the same.
+            Effect::Answer(reply, result) => drop(reply.send(result)),
+            Effect::Recorded(reply, result) => drop(reply.send(result)),
         }
     }
 
@@ -159,11 +161,12 @@ impl Driver {
             return;
         }
         let seen = Seen::State(state.clone());
+        // Before any subscriber is told: whoever was shown a revision must not read an older one (C10).
+        show_to(&self.shared.states, seen.clone());
         if state.changes > self.shown {
             self.shown = state.changes;
-            self.shared.updates.send_replace(seen.clone());
+            show_to(&self.shared.updates, seen);
         }
-        self.shared.states.send_replace(seen);
     }
 
     /// Waits for the next thing to happen. Answers to writes come first, since they let the next write go; commands
@@ -181,7 +184,8 @@ impl Driver {
         }
     }
 
-    fn take_in(&mut self, happened: Happened) {
+    /// Tells the machine what has happened. Answers whether it has anything to decide.
+    fn take_in(&mut self, happened: Happened) -> bool {
         let now = Instant::now();
         match happened {
             Happened::Written(result) => {
@@ -194,7 +198,8 @@ impl Driver {
             }
             Happened::Changed(Some(Ok(change))) => {
                 self.watch_failures = 0;
-                self.machine.saw(change, now);
+                // The watch also tells of this client's own writes.
+                return self.machine.saw(change, now);
             }
             Happened::Changed(Some(Err(error))) => self.watch_broken(Some(error), now),
             Happened::Changed(None) => self.watch_broken(None, now),
@@ -220,13 +225,23 @@ impl Driver {
             }
             Happened::Time => {}
         }
+        true
     }
 
     fn obey(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Submit(operation, ttl, reply) => self.machine.submit(operation, ttl, Some(reply), now),
-            Command::Add(additions, wait, reply) => self.machine.add(additions, wait, Some(reply), now),
-            Command::Resume => self.machine.resume(),
+            Command::Submit(operation, ttl, reply) => {
+                self.machine.submit(operation, ttl, Asker::Caller(reply), now)
+            }
+            Command::Add(additions, reply) => self.machine.add(additions, Asker::Caller(reply), now),
+            Command::Ask(addition, wait) => self.machine.ask(addition, wait, now),
+            Command::GiveUp(key, reply) => self.machine.give_up(key, reply, now),
+            Command::Resume => {
+                self.machine.resume();
+                if self.watch.is_none() && self.watching.is_none() {
+                    self.watch_after(Duration::ZERO);
+                }
+            }
             Command::TokenExpired => self.machine.token_expired(),
             Command::Close(reply) => self.close(Some(reply), now),
         }
@@ -242,12 +257,16 @@ impl Driver {
     fn watch_broken(&mut self, error: Option<BackendError>, now: Instant) {
         self.watch = None;
         self.watch_failures = self.watch_failures.saturating_add(1);
-        if let Some(error) = error
-            && self.watch_failures == 1
-        {
+        if let Some(error) = error {
             self.machine.watch_failed(error, now);
         }
-        let wait = self.shared.settings.backoff(self.watch_failures);
+        // Without a token every connection would be refused; installing one resumes (C8).
+        if !self.machine.waits_for_token() {
+            self.watch_after(self.shared.settings.backoff(self.watch_failures));
+        }
+    }
+
+    fn watch_after(&mut self, wait: Duration) {
         let (backend, id) = (self.shared.backend.clone(), self.shared.id.clone());
         self.watching = Some(Box::pin(async move {
             tokio::time::sleep(wait).await;
@@ -255,8 +274,11 @@ impl Driver {
         }));
     }
 
-    fn set_timer(&mut self, wake: Instant) {
-        if self.timer.deadline() != wake {
+    /// Moves the timer only when it would ring too late: most deadlines are overtaken by what they guard against, and
+    /// one ring too many costs less than moving it each time.
+    fn set_timer(&mut self, wake: Option<Instant>) {
+        let wake = wake.unwrap_or_else(|| Instant::now() + NEVER);
+        if wake < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(wake);
         }
     }
@@ -293,6 +315,15 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.let_go(&Error::Closed);
     }
+}
+
+/// Replaces what readers see. Waking nobody is not free, so it is left out where nobody waits; who subscribes at this
+/// moment either waits already or reads the new value.
+fn show_to(channel: &watch::Sender<Seen>, seen: Seen) {
+    channel.send_if_modified(|shown| {
+        *shown = seen;
+        channel.receiver_count() > 0
+    });
 }
 
 async fn work<T>(work: &mut Work<T>) -> T {

@@ -1,5 +1,6 @@
 //! What the handles of one client and its driver share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use super::machine::{Addition, Reply, State, Wait};
 use super::notice::Notice;
 use super::place::Place;
 use super::settings::Settings;
+use super::token::Fresh;
 use crate::backend::{Backend, Ttl};
 use crate::catalogue::Catalogue;
 use crate::document::Operation;
@@ -22,8 +24,12 @@ use crate::limits::NOTICES_KEPT;
 pub(super) enum Command {
     /// An operation of the application, and what becomes of the time to live.
     Submit(Operation, Ttl, Reply),
-    /// Actions to be added, and the wait for the response of the first.
-    Add(Vec<Addition>, Option<Wait>, Reply),
+    /// Actions to be added.
+    Add(Vec<Addition>, Reply),
+    /// A request to be added, and the wait for its response.
+    Ask(Addition, Wait),
+    /// Nobody waits for this response any more: the request is to be withdrawn.
+    GiveUp(u64, Reply),
     /// A new token was installed.
     Resume,
     /// No token can be had.
@@ -53,6 +59,11 @@ pub(super) struct Shared {
     /// States that look different to the application.
     pub(super) updates: watch::Sender<Seen>,
     pub(super) notices: broadcast::Sender<Notice>,
+    /// The token in use, where the backend needs one.
+    pub(super) token: watch::Sender<Option<Fresh>>,
+    /// How often the backend has refused a token.
+    pub(super) token_refused: watch::Sender<u64>,
+    keys: AtomicU64,
     hub: Mutex<Hub>,
     /// The driver has something to look at here.
     pub(super) wake: Notify,
@@ -62,7 +73,6 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Hub {
     takers: Vec<Taker>,
-    next: u64,
     /// At most one for each action handed out.
     ended: Vec<Ended>,
     /// The driver is gone: nothing more can be recorded.
@@ -119,6 +129,9 @@ impl Shared {
             states: watch::Sender::new(seen.clone()),
             updates: watch::Sender::new(seen),
             notices: broadcast::Sender::new(NOTICES_KEPT),
+            token: watch::Sender::new(None),
+            token_refused: watch::Sender::new(0),
+            keys: AtomicU64::new(1),
             hub: Mutex::default(),
             wake: Notify::new(),
         }
@@ -146,9 +159,8 @@ impl Shared {
 
     pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, Arc<Place>) {
         let place = Arc::<Place>::default();
+        let key = self.next_key();
         let mut hub = self.hub();
-        hub.next += 1;
-        let key = hub.next;
         if hub.over {
             place.end();
         } else {
@@ -157,6 +169,11 @@ impl Shared {
         drop(hub);
         self.wake.notify_one();
         (key, place)
+    }
+
+    /// A number not used before by this client.
+    pub(super) fn next_key(&self) -> u64 {
+        self.keys.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The subscriber is gone. What lay unread in its place is for others.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::machine::State;
 use crate::backend::Revision;
-use crate::error::{Error, Result};
+use crate::error::{Result, unfit};
 
 /// The whole content of a document at one revision, arrays included, bookkeeping left out (C9, C10). Cloning shares
 /// it; it reads like a [`Map`].
@@ -44,10 +44,9 @@ impl Snapshot {
     /// The content as a type of the application. Keys the type does not name are passed over.
     ///
     /// # Errors
-    /// [`Error::Decode`] when a field is missing or of another type.
+    /// [`Error::Decode`](crate::Error::Decode) when a field is missing or of another type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        T::deserialize(self.data())
-            .map_err(|source| Error::Decode { what: "the document".into(), source: Arc::new(source) })
+        T::deserialize(self.data()).map_err(|error| unfit("the document", &error))
     }
 
     /// One top-level key, without making the rest.

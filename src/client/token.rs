@@ -3,18 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::shared::{Command, Shared};
+use super::shared::{Command, Seen, Shared};
 use crate::backend::Backend;
 use crate::error::{Error, Result, Retry};
 use crate::id::DocumentId;
 use crate::token::{Token, TokenProvider};
 
-/// A token and when it ends, counted from when it was had.
+/// A token in use, and its times, counted from when it was had.
+#[derive(Clone, Debug)]
 pub(super) struct Fresh {
+    token: Token,
+    /// When a new one is asked for; `None` when its end is not known, and it is used until it is refused.
+    due: Option<Instant>,
     ends: Option<Instant>,
+}
+
+impl Fresh {
+    fn new(token: Token, renew_before: Duration) -> Self {
+        let now = Instant::now();
+        let ends = token.lasts().map(|lasts| now + lasts);
+        // A token that lasts less than the time it is renewed early is used for half of its life.
+        let due = token.lasts().map(|lasts| now + (lasts - renew_before.min(lasts / 2)));
+        Self { token, due, ends }
+    }
 }
 
 /// Asks for the first token and installs it, before the document is opened.
@@ -22,69 +36,110 @@ pub(super) async fn first(
     backend: &dyn Backend,
     tokens: &dyn TokenProvider,
     id: &DocumentId,
+    renew_before: Duration,
 ) -> Result<Fresh> {
     let Some(authenticated) = backend.authenticated() else {
         let why = format!("the backend `{}` takes no tokens: leave .token(…) out", backend.facts().name);
         return Err(Error::Invalid { what: "token", why });
     };
     let token = tokens.token().await?;
-    let ends = ends(&token);
     authenticated.install_token(&token).await.map_err(|error| error.into_error(&backend.facts(), id))?;
-    Ok(Fresh { ends })
+    Ok(Fresh::new(token, renew_before))
 }
 
-fn ends(token: &Token) -> Option<Instant> {
-    token.lasts().map(|lasts| Instant::now() + lasts)
-}
-
-/// Asks for a new token whenever less than three minutes of the present one remain, until the client ends. When none
-/// can be had before the end, writes fail; asking goes on, ever more slowly.
-pub(super) async fn keep_fresh(
+/// Asks for new tokens until the client ends: when little time remains of the present one, and when it was refused.
+pub(super) fn keep_fresh(
     tokens: Arc<dyn TokenProvider>,
-    mut fresh: Fresh,
     shared: Arc<Shared>,
     commands: mpsc::WeakSender<Command>,
-) {
-    let settings = shared.settings.clone();
-    let mut failures = 0_u32;
-    let mut expired = false;
-    while let Some(ends) = fresh.ends {
-        let due = ends.checked_sub(settings.token_renew_before).unwrap_or_else(Instant::now);
-        let wait = match failures {
-            0 => due.saturating_duration_since(Instant::now()),
-            _ => settings.backoff(failures),
-        };
-        // A token shorter than the time it is renewed early must not be asked for without pause.
-        let wait = wait.max(settings.backoff_min.min(Duration::from_millis(50)));
-        if !expired && Instant::now() + wait > ends && failures > 0 {
-            tokio::time::sleep_until(ends).await;
-            expired = send(&commands, Command::TokenExpired).await;
-        }
+) -> impl Future<Output = ()> + Send {
+    let mut states = shared.states.subscribe();
+    // Subscribed before the client is in use: no refusal falls between.
+    let (installed, refusals) = (shared.token.subscribe(), shared.token_refused.subscribe());
+    async move {
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = over(&commands) => return,
-        }
-        match renew(&*tokens, &shared).await {
-            Ok(next) => {
-                (fresh, failures, expired) = (next, 0, false);
-                send(&commands, Command::Resume).await;
-            }
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                let last = error.retry() == Retry::Never && failures > 8;
-                if last && expired {
-                    return;
-                }
-            }
+            _ = states.wait_for(|seen| matches!(seen, Seen::Over(_))) => {}
+            () = renew_for_ever(&*tokens, &shared, &commands, installed, refusals) => {}
         }
     }
 }
 
-async fn renew(tokens: &dyn TokenProvider, shared: &Shared) -> Result<Fresh> {
+async fn renew_for_ever(
+    tokens: &dyn TokenProvider,
+    shared: &Shared,
+    commands: &mpsc::WeakSender<Command>,
+    mut installed: watch::Receiver<Option<Fresh>>,
+    mut refusals: watch::Receiver<u64>,
+) {
+    let settings = &shared.settings;
+    let mut failures = 0_u32;
+    // The provider has said that it has no more to give.
+    let mut last = false;
+    let mut expired = false;
+    let Some(mut given) = installed.borrow().as_ref().map(|present| present.token.clone()) else { return };
+    loop {
+        let Some(present) = installed.borrow_and_update().clone() else { return };
+        let ask_at = match failures {
+            0 => present.due,
+            _ => Some(Instant::now() + settings.backoff(failures)),
+        };
+        let refused = tokio::select! {
+            biased;
+            changed = installed.changed() => {
+                // The application has installed one itself.
+                refusals.mark_unchanged();
+                (failures, last, expired) = (0, false, false);
+                if changed.is_err() { return } else { continue }
+            }
+            Ok(()) = refusals.changed() => true,
+            () = at(present.ends), if !expired => {
+                expired = send(commands, Command::TokenExpired).await;
+                continue;
+            }
+            () = at(ask_at), if !last => false,
+        };
+        let within = Instant::now() + settings.connect_within;
+        let until = present.ends.filter(|_| !expired).map_or(within, |ends| ends.min(within));
+        let renewed = match last {
+            false => timeout_at(until, renew(tokens, shared, &mut given)).await,
+            true => Ok(Err(Error::TokenExpired)),
+        };
+        match renewed {
+            Ok(Ok(())) => {
+                // What was refused meanwhile was the token before.
+                refusals.mark_unchanged();
+                (failures, expired) = (0, false);
+                send(commands, Command::Resume).await;
+                // Not even a token without any life left is renewed without pause.
+                sleep(settings.backoff_min).await;
+                continue;
+            }
+            Ok(Err(error)) => last = error.retry() == Retry::Never,
+            Err(_) => {}
+        }
+        failures = failures.saturating_add(1);
+        if refused && !expired {
+            expired = send(commands, Command::TokenExpired).await;
+        }
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Asks for a token and installs it. A provider that gives the same again has no new one; the application may have
+/// installed a better one meanwhile.
+async fn renew(tokens: &dyn TokenProvider, shared: &Shared, given: &mut Token) -> Result<()> {
     let token = tokens.token().await?;
-    let fresh = Fresh { ends: ends(&token) };
-    install(shared, &token).await?;
-    Ok(fresh)
+    if token.secret() == given.secret() {
+        return Err(Error::TokenExpired);
+    }
+    *given = token.clone();
+    install(shared, &token).await
 }
 
 /// Gives a token to the backend.
@@ -94,19 +149,14 @@ pub(super) async fn install(shared: &Shared, token: &Token) -> Result<()> {
         let why = format!("the backend `{}` takes no tokens", facts.name);
         return Err(Error::Invalid { what: "token", why });
     };
-    authenticated.install_token(token).await.map_err(|error| error.into_error(&facts, &shared.id))
+    authenticated.install_token(token).await.map_err(|error| error.into_error(&facts, &shared.id))?;
+    shared.token.send_replace(Some(Fresh::new(token.clone(), shared.settings.token_renew_before)));
+    Ok(())
 }
 
 async fn send(commands: &mpsc::WeakSender<Command>, command: Command) -> bool {
     match commands.upgrade() {
         Some(commands) => commands.send(command).await.is_ok(),
         None => false,
-    }
-}
-
-/// Waits until no handle of the client is left.
-async fn over(commands: &mpsc::WeakSender<Command>) {
-    while commands.strong_count() > 0 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -10,6 +10,9 @@ use super::size::{digits, enclosed_len, json_len};
 use crate::id::{ActionId, Executor};
 use crate::limits::WRITERS_MAX;
 
+/// Stands first in `w` in place of writers that were forgotten to make room. No instance has an empty name.
+const FORGOTTEN: &str = "";
+
 /// The version of the bookkeeping that this crate writes.
 pub const LEDGER_VERSION: u64 = 1;
 
@@ -45,7 +48,7 @@ pub enum Held {
 }
 
 impl Claim {
-    /// The id of the claimed action. One that was claimed by a stranger may have none.
+    /// The id of the claimed action. Always there on a claim that was read: taking gives one to an action without.
     #[must_use]
     pub fn id(&self) -> Option<&ActionId> {
         match &self.held {
@@ -72,7 +75,8 @@ impl Claim {
         let held = match (object.get("a"), object.get("once")) {
             (Some(action), _) => {
                 let item = Item::from_value(action.clone());
-                item.action()?;
+                // Without an id nobody could ever finish it, and it would hold up its executor for good.
+                item.action().and(item.id())?;
                 Held::Action(Arc::new(item))
             }
             (None, Some(id)) => Held::Once(id.as_str()?.into()),
@@ -187,13 +191,24 @@ impl Ledger {
         self.writers.push((instance.clone(), number));
     }
 
-    /// Forgets the writer that wrote longest ago, unless it is the last one left. Makes room in a full document.
+    /// Whether every writer since the list was begun is still in it: a writer that is not there has never written.
+    pub(super) fn knows_every_writer(&self) -> bool {
+        self.writers.len() < WRITERS_MAX && !self.writers.iter().any(Self::is_mark)
+    }
+
+    /// Whether this entry only says that writers were forgotten.
+    pub(super) fn is_mark((writer, _): &(Arc<str>, u64)) -> bool {
+        &**writer == FORGOTTEN
+    }
+
+    /// Forgets the writer that wrote longest ago, while there is one. Makes room in a full document.
     pub(super) fn forget_oldest_writer(&mut self) -> bool {
-        let more = self.writers.len() > 1;
-        if more {
-            self.writers.remove(0);
-        }
-        more
+        let Some(oldest) = self.writers.iter().position(|entry| !Self::is_mark(entry)) else {
+            return false;
+        };
+        self.writers.drain(..=oldest);
+        self.writers.insert(0, (FORGOTTEN.into(), 0));
+        true
     }
 
     /// Bytes of the whole ledger as compact JSON.

@@ -386,7 +386,7 @@ async fn an_unfit_response_is_the_handlers_failure() {
     let mut deliveries = extension.executor("extension").subscribe();
     let answering = async {
         let unfit = next(&mut deliveries).await.respond(json!({})).await;
-        assert!(matches!(unfit, Err(Error::MissingField { ref field, .. }) if field == "displayCount"));
+        assert!(matches!(unfit, Err(Error::MissingField { ref field, .. }) if field == "response.displayCount"));
         let unfit = next(&mut deliveries).await.respond(json!({ "displayCount": -1 })).await;
         assert!(matches!(unfit, Err(Error::OutOfRange { .. })));
         let unfit = next(&mut deliveries).await.respond(json!({ "displayCount": "two" })).await;

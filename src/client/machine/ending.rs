@@ -1,13 +1,14 @@
 //! How a handler's end becomes something to write (C39, C42, C52).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::lane::{self, Ended, Ending, Removed, Retry, Running};
+use super::lane::{self, EndReply, Ended, Ending, Removed, Retry, Running};
 use super::start::response_tag;
-use super::{Effect, Machine};
+use super::{Asker, Effect, Machine};
 use crate::action::Action;
 use crate::backend::Ttl;
 use crate::client::notice::Notice;
@@ -28,7 +29,7 @@ impl Machine {
         let lane = &mut self.lanes[place];
         let is_it = |running: &Running| running.id == *id && running.attempt == attempt;
         let Some(running) = lane.running.take_if(|running| is_it(running)) else {
-            return ending.answer_lost(id);
+            return ending.answer_lost(id, &mut self.effects);
         };
         match ending {
             Ending::Finished { response, reply } => {
@@ -48,15 +49,15 @@ impl Machine {
         place: usize,
         running: Running,
         response: Option<Response>,
-        reply: Option<tokio::sync::oneshot::Sender<crate::Result<()>>>,
+        reply: Option<EndReply>,
         now: Instant,
     ) {
         if running.plain {
             // There is no claim to remove. The response is a write of its own.
             if let Some(Response { executor, item }) = response {
-                self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, None, now);
+                self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, Asker::Nobody, now);
             }
-            return lane::answer(reply, Ok(()));
+            return lane::answer(&mut self.effects, reply, Ok(()));
         }
         let linger_until = now + self.config.settings.finish_linger;
         self.lanes[place].ended.push(Ended { id: running.id, response, reply, sent: None, linger_until });
@@ -68,7 +69,7 @@ impl Machine {
         running: Running,
         failure: Failure,
         again: bool,
-        reply: Option<tokio::sync::oneshot::Sender<crate::Result<()>>>,
+        reply: Option<EndReply>,
         now: Instant,
     ) {
         let executor = self.lanes[place].executor.clone();
@@ -84,7 +85,7 @@ impl Machine {
                 lane.removed.push_front(Removed { id: id.clone(), item });
             }
             lane.retry = Some(Retry { id, plain, failed: n, until: now + after });
-            return lane::answer(reply, Ok(()));
+            return lane::answer(&mut self.effects, reply, Ok(()));
         }
         let response = self.error_response(&running.item, &failure);
         let id = running.id.clone();
@@ -169,10 +170,10 @@ pub(crate) fn response_object(name: &str, respond_to: &Executor, fields: Map<Str
 }
 
 impl Ending {
-    fn answer_lost(self, id: &ActionId) {
+    fn answer_lost(self, id: &ActionId, effects: &mut VecDeque<Effect>) {
         match self {
             Self::Finished { reply, .. } | Self::Failed { reply, .. } => {
-                lane::answer(reply, Err(lane::not_held(id)))
+                lane::answer(effects, reply, Err(lane::not_held(id)))
             }
             Self::LetGo | Self::Unseen => {}
         }

@@ -7,10 +7,16 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::remembered::Remembered;
+use super::write::runs_once;
+use super::{Base36, Effect};
+use crate::catalogue::Catalogue;
 use crate::document::{Claim, Document, Mark, Operation, Response};
 use crate::document::{Failure, Held, Item};
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
+
+/// Where it is told that an action's end was recorded.
+pub(crate) type EndReply = oneshot::Sender<Result<()>>;
 
 /// What this client does for one executor.
 #[derive(Debug)]
@@ -71,7 +77,7 @@ pub(super) struct Ended {
     pub(super) id: ActionId,
     pub(super) response: Option<Response>,
     /// Whoever waits for the end to be recorded.
-    pub(super) reply: Option<oneshot::Sender<Result<()>>>,
+    pub(super) reply: Option<EndReply>,
     /// Number of the last write that carried it.
     pub(super) sent: Option<u64>,
     /// It may wait for others until then.
@@ -95,7 +101,7 @@ pub(crate) enum Ending {
         /// The response's own fields.
         response: Option<serde_json::Map<String, serde_json::Value>>,
         /// Told when the end is recorded.
-        reply: Option<oneshot::Sender<Result<()>>>,
+        reply: Option<EndReply>,
     },
     /// It failed.
     Failed {
@@ -104,7 +110,7 @@ pub(crate) enum Ending {
         /// Whether trying again may help.
         again: bool,
         /// Told when the failure is recorded.
-        reply: Option<oneshot::Sender<Result<()>>>,
+        reply: Option<EndReply>,
     },
     /// It let the action go unfinished.
     LetGo,
@@ -336,7 +342,8 @@ impl Lane {
         let released = self.released(document, view, wishes);
         let executor = self.executor.clone();
         if document.waiting(executor.as_str()).iter().any(|item| is_free(item, view.by, &released)) {
-            wishes.push(Operation::Claim { executor, fresh: view.fresh.clone(), released });
+            let fresh = format!("{}{}-", view.fresh, Base36(view.number)).into();
+            wishes.push(Operation::Claim { executor, fresh, released });
         }
     }
 
@@ -375,6 +382,7 @@ impl Lane {
         document: &Document,
         by: &str,
         last_write: Option<u64>,
+        effects: &mut VecDeque<Effect>,
     ) -> Option<ActionId> {
         let claims = document.claims(self.executor.as_str());
         let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
@@ -383,7 +391,7 @@ impl Lane {
         for ended in gone {
             let held = ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
             self.finished.insert(ended.id.clone(), 0);
-            answer(ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
+            answer(effects, ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
         }
         if self.retry.as_ref().is_some_and(|retry| !retry.plain && !mine(&retry.id)) {
             self.retry = None;
@@ -404,14 +412,16 @@ pub(super) struct View<'a> {
     pub(super) plain: bool,
     /// The backend's time now, as its answers show it.
     pub(super) backend_now: Option<u64>,
-    /// A prefix for ids, new for each write.
-    pub(super) fresh: Arc<str>,
-    pub(super) once: &'a dyn Fn(&str) -> bool,
+    /// What ids of this life begin with.
+    pub(super) fresh: &'a str,
+    /// Number of the next write.
+    pub(super) number: u64,
+    pub(super) catalogue: &'a Catalogue,
 }
 
 impl View<'_> {
     pub(super) fn runs_once(&self, item: &Item) -> bool {
-        item.action().is_some_and(|action| (self.once)(action.name()))
+        item.action().is_some_and(|action| runs_once(self.catalogue, action.name()))
     }
 }
 
@@ -424,9 +434,6 @@ pub(super) fn not_held(id: &ActionId) -> Error {
     Error::NotHeld { what: format!("action {id}") }
 }
 
-pub(super) fn answer(reply: Option<oneshot::Sender<Result<()>>>, result: Result<()>) {
-    if let Some(reply) = reply {
-        // Whoever waited may have gone; the end is recorded all the same.
-        let _ = reply.send(result);
-    }
+pub(super) fn answer(effects: &mut VecDeque<Effect>, reply: Option<EndReply>, result: Result<()>) {
+    effects.extend(reply.map(|reply| Effect::Recorded(reply, result)));
 }

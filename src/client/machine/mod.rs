@@ -22,8 +22,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 pub(crate) use ending::response_object;
-pub(crate) use lane::Ending;
-pub(crate) use pending::{Answer, Reply};
+pub(crate) use lane::{EndReply, Ending};
+pub(crate) use pending::{Answer, Asker, Reply};
 pub(crate) use request::Wait;
 
 use super::notice::Notice;
@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) catalogue: Catalogue,
     /// Never used before: ids of this life begin with it.
     pub(crate) fresh: Arc<str>,
+    /// A refused token may be replaced by [`Effect::RenewToken`].
+    pub(crate) renewable: bool,
 }
 
 /// Something to do.
@@ -65,8 +67,15 @@ pub(crate) enum Effect {
     Start(Start),
     /// The action is no longer this client's: stop its handler.
     Cancel(Executor, ActionId),
+    /// The token was refused: get a new one; report with [`Machine::resume`] or [`Machine::token_expired`].
+    RenewToken,
     /// Tell whoever listens.
     Notice(Notice),
+    /// Answer the caller of an operation. An effect, so that readers see the state first: who is told that a write
+    /// held must be able to read it (C10).
+    Answer(Reply, Result<Answer>),
+    /// Answer whoever waits for an action's end to be recorded.
+    Recorded(EndReply, Result<()>),
 }
 
 /// An action to be carried out.
@@ -129,8 +138,12 @@ pub(crate) struct Machine {
 struct Pause {
     until: Option<Instant>,
     failures: u32,
+    /// A failure was told; that it works again is to be told too.
+    told: bool,
     /// Writes are refused until a new token: expired, or not allowed.
     refused: Option<Error>,
+    /// A new token is being asked for.
+    renewing: bool,
 }
 
 impl Machine {
@@ -196,65 +209,63 @@ impl Machine {
     }
 
     /// Accepts an operation of the application.
-    pub(crate) fn submit(&mut self, operation: Operation, ttl: Ttl, reply: Option<Reply>, now: Instant) {
-        self.accept(operation, ttl, Vec::new(), reply, now);
+    pub(crate) fn submit(&mut self, operation: Operation, ttl: Ttl, asker: Asker, now: Instant) {
+        self.accept(operation, ttl, Vec::new(), asker, now);
     }
 
-    /// Accepts actions, gives them ids, and registers the wait for a response before anything is written (C50).
-    pub(crate) fn add(
-        &mut self,
-        additions: Vec<Addition>,
-        wait: Option<Wait>,
-        reply: Option<Reply>,
-        now: Instant,
-    ) {
-        let plain = self.is_plain();
-        let mut ids = Vec::with_capacity(additions.len());
-        let mut actions = Vec::with_capacity(additions.len());
-        let mut first_name = None;
-        for addition in additions {
-            first_name.get_or_insert_with(|| addition.action.name().to_owned());
-            let mut tag = Tag::default();
-            if !plain {
-                let id = self.fresh_id();
-                ids.push(id.clone());
-                tag.id = Some(id);
-                tag.from = addition.awaited.then(|| self.config.by.clone());
-                tag.exp = addition.expires.and_then(|expires| self.clock.after(now, expires));
-                if let Some((re, to)) = addition.answers {
-                    (tag.re, tag.to) = (re, to);
-                }
+    /// Accepts actions, and gives them ids.
+    pub(crate) fn add(&mut self, additions: Vec<Addition>, asker: Asker, now: Instant) {
+        let items: Vec<_> = additions.into_iter().map(|addition| self.item(addition, now)).collect();
+        let ids = items.iter().filter_map(|(_, item)| item.id().cloned()).collect();
+        self.accept(Operation::Enqueue(items), Ttl::Keep, ids, asker, now);
+    }
+
+    /// Accepts a request. The wait for the response is registered before anything is written (C50).
+    pub(crate) fn ask(&mut self, addition: Addition, wait: Wait, now: Instant) {
+        let (executor, item) = self.item(addition, now);
+        let name = item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+        let ids = item.id().cloned().into_iter().collect();
+        let asker = Asker::Request(wait.key);
+        self.requests.insert(item.id().cloned(), name, wait);
+        self.accept(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, ids, asker, now);
+    }
+
+    /// Nobody waits for a response any more: the request is withdrawn if nobody has taken it (C50).
+    pub(crate) fn give_up(&mut self, key: u64, reply: Reply, now: Instant) {
+        match self.requests.give_up(key) {
+            Some(id) => self.submit(Operation::Withdraw(id), Ttl::Keep, Asker::Caller(reply), now),
+            None => drop(reply),
+        }
+    }
+
+    fn item(&mut self, addition: Addition, now: Instant) -> (Executor, Arc<Item>) {
+        let mut tag = Tag::default();
+        if !self.is_plain() {
+            tag.id = Some(self.fresh_id());
+            tag.from = addition.awaited.then(|| self.config.by.clone());
+            tag.exp = addition.expires.and_then(|expires| self.clock.after(now, expires));
+            if let Some((re, to)) = addition.answers {
+                (tag.re, tag.to) = (re, to);
             }
-            actions.push((addition.executor, Arc::new(Item::new(addition.action, tag))));
         }
-        if let (Some(wait), Some(name)) = (wait, first_name) {
-            self.requests.insert(ids.first().cloned(), name, wait);
-        }
-        self.accept(Operation::Enqueue(actions), Ttl::Keep, ids, reply, now);
+        (addition.executor, Arc::new(Item::new(addition.action, tag)))
     }
 
-    fn accept(
-        &mut self,
-        operation: Operation,
-        ttl: Ttl,
-        ids: Vec<ActionId>,
-        reply: Option<Reply>,
-        now: Instant,
-    ) {
+    fn accept(&mut self, operation: Operation, ttl: Ttl, ids: Vec<ActionId>, asker: Asker, now: Instant) {
         let refusal = match (&self.state, &self.pause.refused) {
             (None, _) => Some(self.gone()),
             (_, Some(error)) => Some(error.clone()),
             _ => None,
         };
         if let Some(error) = refusal {
-            return tell(reply, Err(error));
+            return self.tell(asker, Err(error));
         }
         self.seq += 1;
         self.waiting.push_back(Pending {
             operation,
             ttl,
             ids,
-            reply,
+            asker,
             seq: self.seq,
             deadline: now + self.config.settings.write_within,
             in_doubt_since: None,
@@ -266,7 +277,15 @@ impl Machine {
     /// Somebody here may subscribe to an executor, or no longer.
     pub(crate) fn update_wanted(&mut self, wanted: impl Fn(&Executor) -> bool) {
         for lane in &mut self.lanes {
-            lane.wanted = !self.closing && wanted(&lane.executor);
+            let before = std::mem::replace(&mut lane.wanted, !self.closing && wanted(&lane.executor));
+            let document =
+                self.state.as_ref().filter(|_| lane.wanted && !before).map(|state| &state.document);
+            // Whoever subscribes to an array that was corrupt already has not heard of it (C14).
+            if let Some(found) = document.and_then(|document| document.corrupt_array(lane.executor.as_str()))
+            {
+                let executor = lane.executor.clone();
+                self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
+            }
         }
     }
 
@@ -283,15 +302,20 @@ impl Machine {
         }
     }
 
-    /// The watch has told of a change.
-    pub(crate) fn saw(&mut self, change: Change, now: Instant) {
+    /// The watch has told of a change. Answers whether that was news.
+    pub(crate) fn saw(&mut self, change: Change, now: Instant) -> bool {
+        let before = self.state.as_ref().map(|state| state.revision);
         match change {
             Change::Updated(stored) => {
+                if self.pause.failures == 0 {
+                    self.tell_working();
+                }
                 self.clock.saw(stored.at, now);
                 self.adopt(stored.revision, stored.document, now);
             }
             Change::Removed => self.removed(),
         }
+        self.state.as_ref().map(|state| state.revision) != before || !self.effects.is_empty()
     }
 
     /// The answer to [`Effect::Read`].
@@ -319,7 +343,7 @@ impl Machine {
             BackendError::TokenExpired | BackendError::Refused { .. } => self.failed(error, now),
             error => {
                 let error = error.into_error(&self.config.facts, &self.config.id);
-                self.effects.push_back(Effect::Notice(Notice::BackendFailing { error }));
+                self.tell_failing(&error);
             }
         }
     }
@@ -333,6 +357,11 @@ impl Machine {
     /// No token can be had (C8): writes fail until one is installed.
     pub(crate) fn token_expired(&mut self) {
         self.refuse(Error::TokenExpired, Notice::TokenExpired);
+    }
+
+    /// Whether nothing succeeds until a token is installed: no use in connecting again (C8).
+    pub(crate) fn waits_for_token(&self) -> bool {
+        self.pause.renewing || self.pause.refused.is_some()
     }
 
     fn is_plain(&self) -> bool {
@@ -381,7 +410,8 @@ impl Machine {
             }
             lane.corrupt = found.is_some();
             if !self.config.plain
-                && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write) {
+                && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write, &mut self.effects)
+            {
                 let executor = lane.executor.clone();
                 self.effects.push_back(Effect::Cancel(executor.clone(), lost.clone()));
                 self.effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
@@ -402,17 +432,26 @@ impl Machine {
         self.flight = None;
         let gone = self.gone();
         for pending in std::mem::take(&mut self.waiting) {
-            tell(pending.reply, Err(gone.clone()));
+            self.tell(pending.asker, Err(gone.clone()));
         }
         for lane in &mut self.lanes {
             if let Some(running) = lane.running.take() {
                 self.effects.push_back(Effect::Cancel(lane.executor.clone(), running.id));
             }
             for ended in std::mem::take(&mut lane.ended) {
-                lane::answer(ended.reply, Err(gone.clone()));
+                lane::answer(&mut self.effects, ended.reply, Err(gone.clone()));
             }
         }
         self.requests.fail(&gone);
+    }
+
+    /// Answers whoever asked for an operation. A request hears of its response instead, unless it came to nothing.
+    fn tell(&mut self, asker: Asker, result: Result<Answer>) {
+        match (asker, result) {
+            (Asker::Nobody, _) | (Asker::Request(_), Ok(_)) => {}
+            (Asker::Caller(reply), result) => self.effects.push_back(Effect::Answer(reply, result)),
+            (Asker::Request(key), Err(error)) => self.requests.refuse(key, &error),
+        }
     }
 
     fn random(&mut self) -> u64 {
@@ -420,13 +459,6 @@ impl Machine {
         self.jitter ^= self.jitter >> 7;
         self.jitter ^= self.jitter << 17;
         self.jitter
-    }
-}
-
-fn tell(reply: Option<Reply>, result: Result<Answer>) {
-    if let Some(reply) = reply {
-        // The caller may have gone; the operation was carried out all the same.
-        let _ = reply.send(result);
     }
 }
 

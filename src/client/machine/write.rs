@@ -1,13 +1,14 @@
 //! What is written, when, and what its answer means (C29, C31, C57).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::lane::{Removed, View, Wishes};
-use super::pending::{Answer, Flight};
-use super::{Base36, Effect, Lane, Machine, tell};
+use super::pending::{Answer, Asker, Flight, Pending};
+use super::{Effect, Lane, Machine};
 use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
 use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
@@ -30,7 +31,7 @@ impl Machine {
             later(until);
             return wake;
         }
-        if self.pause.refused.is_some() {
+        if self.waits_for_token() {
             return wake;
         }
         let (wishes, number) = self.wishes(now);
@@ -44,8 +45,14 @@ impl Machine {
             later(at);
             return wake;
         }
-        self.build(wishes.operations, number, now);
-        wake
+        let mut derived = wishes.operations;
+        loop {
+            self.build(std::mem::take(&mut derived), number, now);
+            // What was refused without a write is answered; more may wait behind it.
+            if self.flight.is_some() || self.reading.is_some() || self.waiting.is_empty() {
+                return wake;
+            }
+        }
     }
 
     /// What the lanes and requests want written.
@@ -75,8 +82,9 @@ impl Machine {
             attempts_max: self.config.settings.attempts_max,
             plain,
             backend_now: Some(self.clock.now(now)),
-            fresh: format!("{}{}-", self.config.fresh, Base36(self.number + 1)).into(),
-            once: &|name| runs_once(catalogue, name),
+            fresh: &self.config.fresh,
+            number: self.number + 1,
+            catalogue,
         };
         see(&view, &mut self.lanes)
     }
@@ -117,11 +125,17 @@ impl Machine {
         if carried > 0 && self.waiting.iter().take(carried).any(|pending| pending.seq > self.fresh_to) {
             return self.ask_to_read();
         }
-        for pending in self.waiting.drain(..carried) {
+        for pending in self.take_carried(carried) {
             let ids = pending.ids;
             let outcome = pending.outcome.unwrap_or(Ok(Outcome::Nothing));
-            tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+            self.tell(pending.asker, outcome.map(|outcome| Answer { revision, outcome, ids }));
         }
+    }
+
+    /// Takes the operations out that a write has carried.
+    fn take_carried(&mut self, carried: usize) -> VecDeque<Pending> {
+        let rest = self.waiting.split_off(carried);
+        std::mem::replace(&mut self.waiting, rest)
     }
 
     /// The answer to [`Effect::Write`].
@@ -131,11 +145,11 @@ impl Machine {
             Ok(written) => {
                 self.recovered();
                 self.clock.saw(written.at, now);
-                for pending in self.waiting.drain(..flight.carried) {
+                for pending in self.take_carried(flight.carried) {
                     let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
                     let ids = pending.ids;
                     let revision = written.revision;
-                    tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+                    self.tell(pending.asker, outcome.map(|outcome| Answer { revision, outcome, ids }));
                 }
                 let Flight { document, derived, .. } = flight;
                 self.report(derived, now);
@@ -149,10 +163,13 @@ impl Machine {
             }
             Err(BackendError::Unknown { .. }) => self.lost(flight),
             Err(error) => {
-                if !error.is_transient() {
+                let renewing = matches!(error, BackendError::TokenExpired) && self.config.renewable;
+                if !error.is_transient() && !renewing {
                     self.answer_carried(flight.carried, &error);
                 }
                 self.failed(error, now);
+                // A state that the watch told of meanwhile may show an earlier write whose answer was lost.
+                self.settle_doubts();
             }
         }
     }
@@ -164,7 +181,10 @@ impl Machine {
     /// The answer was lost: the operations carried are in doubt until a newer document tells.
     fn lost(&mut self, flight: Flight) {
         for pending in self.waiting.iter_mut().take(flight.carried) {
-            pending.in_doubt_since.get_or_insert(flight.number);
+            // What was refused was not in the write.
+            if matches!(pending.outcome, Some(Ok(_))) {
+                pending.in_doubt_since.get_or_insert(flight.number);
+            }
         }
         self.doubt_base = Some(flight.base.clone());
         match self.has_newer_than(flight.base.0) {
@@ -193,13 +213,15 @@ impl Machine {
                     pending.in_doubt_since = None;
                     self.waiting.push_back(pending);
                 }
-                Verdict::Held => {
-                    let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
-                    let ids = pending.ids;
-                    tell(pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
-                }
-                Verdict::Unknown => {
-                    tell(pending.reply, Err(Error::MaybeApplied { what: pending.operation.verb() }));
+                verdict => {
+                    let result = match (verdict, pending.outcome) {
+                        (Verdict::Held, Some(Ok(outcome))) => {
+                            Ok(Answer { revision, outcome, ids: pending.ids })
+                        }
+                        // Held, but refused by the last of the writes in doubt: which it was cannot be told.
+                        _ => Err(Error::MaybeApplied { what: pending.operation.verb() }),
+                    };
+                    self.tell(pending.asker, result);
                 }
             }
         }
@@ -281,13 +303,13 @@ impl Machine {
         let lane = &mut self.lanes[place];
         let items = lane.removed.drain(..).map(|removed| removed.item).collect();
         let executor = lane.executor.clone();
-        self.submit(Operation::PutBack { executor, items }, Ttl::Keep, None, now);
+        self.submit(Operation::PutBack { executor, items }, Ttl::Keep, Asker::Nobody, now);
     }
 
     fn answer_carried(&mut self, carried: usize, error: &BackendError) {
         let error = error.clone().into_error(&self.config.facts, &self.config.id);
-        for pending in self.waiting.drain(..carried) {
-            tell(pending.reply, Err(error.clone()));
+        for pending in self.take_carried(carried) {
+            self.tell(pending.asker, Err(in_doubt_or(pending.in_doubt_since, &pending.operation, &error)));
         }
     }
 
@@ -295,16 +317,22 @@ impl Machine {
     pub(super) fn failed(&mut self, error: BackendError, now: Instant) {
         let seen = error.clone().into_error(&self.config.facts, &self.config.id);
         match &error {
+            BackendError::TokenExpired if self.config.renewable => {
+                // What was accepted waits for the new token, or hears that there is none.
+                if !self.waits_for_token() {
+                    self.pause.renewing = true;
+                    self.effects.push_back(Effect::RenewToken);
+                }
+                return;
+            }
             BackendError::TokenExpired => return self.token_expired(),
             BackendError::Refused { code, message } => {
                 let notice = Notice::Refused { code: *code, message: message.clone() };
                 return self.refuse(seen, notice);
             }
+            // Waited out, and not worth telling (C57).
             BackendError::RateLimited { .. } => {}
-            _ if self.pause.failures == 0 => {
-                self.effects.push_back(Effect::Notice(Notice::BackendFailing { error: seen.clone() }));
-            }
-            _ => {}
+            _ => self.tell_failing(&seen),
         }
         for pending in &mut self.waiting {
             pending.delayed_by = Some(seen.clone());
@@ -315,17 +343,28 @@ impl Machine {
             _ => None,
         };
         let wait = asked.unwrap_or_else(|| self.config.settings.backoff(self.pause.failures));
-        // ± 20 %, so that clients that failed together do not come back together.
-        let jitter = 0.8 + 0.4 * f64::from(u16::try_from(self.random() & 0xffff).unwrap_or(0)) / 65_535.0;
+        // Clients that failed together do not come back together: ± 20 %, but never earlier than asked.
+        let least = if asked.is_some() { 1.0 } else { 0.8 };
+        let jitter = least + 0.4 * f64::from(u16::try_from(self.random() & 0xffff).unwrap_or(0)) / 65_535.0;
         self.pause.until = Some(now + wait.mul_f64(jitter));
     }
 
     pub(super) fn recovered(&mut self) {
-        if self.pause.failures > 0 {
-            self.effects.push_back(Effect::Notice(Notice::BackendWorking));
-        }
+        self.tell_working();
         self.pause.failures = 0;
         self.pause.until = None;
+    }
+
+    pub(super) fn tell_failing(&mut self, error: &Error) {
+        if !std::mem::replace(&mut self.pause.told, true) {
+            self.effects.push_back(Effect::Notice(Notice::BackendFailing { error: error.clone() }));
+        }
+    }
+
+    pub(super) fn tell_working(&mut self) {
+        if std::mem::take(&mut self.pause.told) {
+            self.effects.push_back(Effect::Notice(Notice::BackendWorking));
+        }
     }
 
     /// Nothing can be written until a new token: callers hear it at once, what was accepted for executors stays.
@@ -334,33 +373,43 @@ impl Machine {
             self.effects.push_back(Effect::Notice(notice));
         }
         for pending in std::mem::take(&mut self.waiting) {
-            let result = match pending.in_doubt_since {
-                Some(_) => Error::MaybeApplied { what: pending.operation.verb() },
-                None => error.clone(),
-            };
-            tell(pending.reply, Err(result));
+            let error = in_doubt_or(pending.in_doubt_since, &pending.operation, &error);
+            self.tell(pending.asker, Err(error));
         }
         self.pause.refused = Some(error);
+        self.pause.renewing = false;
     }
 
-    /// Operations that have waited too long are answered with what delays them.
+    /// Operations that have waited too long are answered with what delays them. Those on their way just now may still
+    /// be carried out.
     fn give_up_late(&mut self, now: Instant) -> Option<Instant> {
-        if self.flight.is_some() || self.waiting.iter().all(|pending| pending.delayed_by.is_none()) {
-            return None;
+        // The first was accepted first.
+        match self.waiting.front().map(|pending| pending.deadline) {
+            Some(first) if first <= now => {}
+            first => return first,
         }
-        let late = |pending: &super::Pending| pending.deadline <= now && pending.delayed_by.is_some();
-        for pending in std::mem::take(&mut self.waiting) {
-            if !late(&pending) {
+        let carried = self.flight.as_ref().map_or(0, |flight| flight.carried);
+        let within = self.config.settings.write_within;
+        for (place, mut pending) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            if pending.deadline > now {
                 self.waiting.push_back(pending);
                 continue;
             }
-            let error = match (pending.in_doubt_since, pending.delayed_by) {
-                (None, Some(error)) => error,
-                _ => Error::MaybeApplied { what: pending.operation.verb() },
+            let what = pending.operation.verb();
+            let slow = || Error::Timeout { what: format!("accepted {what}"), after: within };
+            let error = match pending.delayed_by.take() {
+                _ if place < carried || pending.in_doubt_since.is_some() => Error::MaybeApplied { what },
+                delayed_by => delayed_by.unwrap_or_else(slow),
             };
-            tell(pending.reply, Err(error));
+            let asker = std::mem::replace(&mut pending.asker, Asker::Nobody);
+            self.tell(asker, Err(error));
+            if place < carried {
+                // The flight counts on it; only the caller waits no longer.
+                self.waiting.push_back(pending);
+            }
         }
-        self.waiting.iter().map(|pending| pending.deadline).min()
+        // In a flight, the answer to it is what comes next for those that are late already.
+        self.waiting.iter().map(|pending| pending.deadline).filter(|deadline| *deadline > now).min()
     }
 
     /// Failed actions whose delay is over may start again, once the document counts the attempt.
@@ -377,6 +426,14 @@ impl Machine {
                 lane.retry = None;
             }
         }
+    }
+}
+
+/// The error, unless an earlier write may have carried the operation out.
+fn in_doubt_or(in_doubt_since: Option<u64>, operation: &Operation, error: &Error) -> Error {
+    match in_doubt_since {
+        Some(_) => Error::MaybeApplied { what: operation.verb() },
+        None => error.clone(),
     }
 }
 
