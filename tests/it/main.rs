@@ -14,7 +14,12 @@ mod fidelity;
 mod handles;
 #[cfg(feature = "codegen")]
 mod node;
+mod history;
+mod limits;
 mod opening;
+mod original;
+mod plain;
+mod responding;
 mod sensitive;
 mod support;
 mod support_b;

@@ -203,10 +203,16 @@ impl Machine {
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty()
             && self.flight.is_none()
-            && self
-                .lanes
-                .iter()
-                .all(|lane| lane.ended.is_empty() && lane.giving_back.is_none() && lane.running.is_none())
+            && self.reading.is_none()
+            && self.requests.is_settled()
+            && self.lanes.iter().all(Lane::is_idle)
+            && !self.holds_claims()
+    }
+
+    fn holds_claims(&self) -> bool {
+        let Some(state) = self.state.as_ref().filter(|_| !self.config.plain) else { return false };
+        let holds = |lane: &Lane| lane.has_open_claims(&state.document, &self.config.by);
+        self.lanes.iter().any(holds)
     }
 
     /// Accepts an operation of the application.
@@ -402,7 +408,6 @@ impl Machine {
             None => 1,
         };
         let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
-        let plain = self.is_plain();
         for lane in &mut self.lanes {
             let found = document.corrupt_array(lane.executor.as_str());
             if let Some(found) = found.filter(|_| !lane.corrupt) {
@@ -410,7 +415,7 @@ impl Machine {
                 self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
             }
             lane.corrupt = found.is_some();
-            if !plain
+            if !self.config.plain
                 && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write, &mut self.effects)
             {
                 let executor = lane.executor.clone();
