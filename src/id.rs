@@ -1,6 +1,9 @@
 //! Names, checked once when they are made, so that nothing behind them checks again.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::limits::NAME_CHARS_MAX;
@@ -134,38 +137,80 @@ impl fmt::Display for Identity {
 /// A party that can be told to do something; it owns the array `<executor>Actions` (C19).
 ///
 /// Which executors exist is the catalogue's to say. This type only promises the form of the name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Executor(Cow<'static, str>);
+#[derive(Clone)]
+pub struct Executor(Name);
+
+/// Static or shared: executors are cloned with every action.
+#[derive(Clone)]
+enum Name {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
 
 impl Executor {
     /// A name known when the program is written; generated code uses it.
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
+        Self(Name::Static(name))
     }
 
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Name::Static(name) => name,
+            Name::Shared(name) => name,
+        }
+    }
+}
+
+impl PartialEq for Executor {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Executor {}
+
+impl PartialOrd for Executor {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Executor {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Executor {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl From<&str> for Executor {
     fn from(name: &str) -> Self {
-        Self(Cow::Owned(name.to_owned()))
+        Self(Name::Shared(name.into()))
     }
 }
 
 impl From<String> for Executor {
     fn from(name: String) -> Self {
-        Self(Cow::Owned(name))
+        Self(Name::Shared(name.into()))
     }
 }
 
@@ -177,7 +222,7 @@ impl From<&Self> for Executor {
 
 impl AsRef<str> for Executor {
     fn as_ref(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 

@@ -3,6 +3,8 @@ pub mod action;
 pub mod backend;
 pub mod catalogue;
 pub mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod document;
 mod error;
 pub mod id;

@@ -77,3 +77,46 @@ pub const TOKEN_RENEW_BEFORE: Duration = Duration::from_secs(180);
 
 /// Longest time to live of a document: one year, the limit of the original's service.
 pub const TTL_MAX: Duration = Duration::from_secs(31_536_000);
+
+/// How long an embedded store waits for a lock of another process. Default of a setting.
+pub const EMBEDDED_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often an embedded store looks for changes of other processes of which no notice came. Default of a setting.
+pub const EMBEDDED_POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The same where the system gives no notices at all (inotify's limits are used up): what a watcher then waits.
+pub const EMBEDDED_POLL_WITHOUT_NOTICES: Duration = Duration::from_millis(50);
+
+/// Writes that may wait for the next commit of an embedded store; a further caller waits for a place.
+pub const EMBEDDED_WRITES_WAITING_MAX: usize = 4_096;
+
+/// Writes in one commit of an embedded store: bounds how long the first of them waits for the last.
+pub const EMBEDDED_GROUP_MAX: usize = 1_024;
+
+/// Reads that may wait in an embedded store; a further caller waits for a place.
+pub const EMBEDDED_READS_WAITING_MAX: usize = 1_024;
+
+/// Threads of an embedded store that read: two, so that one long list does not hold up every read.
+pub const EMBEDDED_READERS: usize = 2;
+
+/// Expired documents removed by one commit of an embedded store; more follow with the next.
+pub const EMBEDDED_SWEEP_MAX: usize = 256;
+
+/// Changes of an embedded store after which a removed document's trace may be deleted. A watcher in another process
+/// that lags further reads everything anew.
+pub const EMBEDDED_TOMBSTONES_KEPT: i64 = 4_096;
+
+/// Removals after which an embedded store looks for such traces.
+pub const EMBEDDED_PURGE_AFTER: usize = 256;
+
+/// Pause between two looks at a lock that another process holds.
+pub const EMBEDDED_LOCK_PAUSE: Duration = Duration::from_micros(500);
+
+/// Pause of an embedded writer after a commit while another process writes too, so that it gets its turn.
+pub const EMBEDDED_TURN: Duration = Duration::from_millis(1);
+
+/// How long an embedded writer keeps giving way after it last saw another process write.
+pub const EMBEDDED_RIVAL_REMEMBERED: Duration = Duration::from_millis(250);
+
+/// Polls without any watcher after which the watching thread of an embedded store ends.
+pub const EMBEDDED_IDLE_POLLS: u32 = 10;

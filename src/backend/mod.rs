@@ -22,6 +22,8 @@
 //! All methods are cancel safe in this sense: a dropped `write` or `remove` either holds or does not, as if its
 //! answer had been lost; dropping the others has no effect.
 
+#[cfg(feature = "embedded")]
+pub mod embedded;
 mod error;
 mod memory;
 
@@ -30,6 +32,8 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio_stream::Stream;
 
+#[cfg(feature = "embedded")]
+pub use embedded::Embedded;
 pub use error::BackendError;
 pub use memory::Memory;
 

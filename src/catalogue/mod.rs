@@ -4,6 +4,22 @@
 //! [`Catalogue::from_toml_str`](Catalogue#method.from_toml_str) (feature `toml`) reads one of your own. Nothing
 //! else in this crate knows an executor's or an action's name (C19).
 //!
+//! ```
+//! use serde_json::{Map, Value};
+//! use sp_sync::{Catalogue, TypedAction, extension::OpenExam};
+//!
+//! let exam = OpenExam::new("https://exam.example.com/");
+//! let built = Catalogue::proctoring().build_info(OpenExam::ACTION, exam.into_info(), 0)?;
+//! assert_eq!(built.executor(), "extension");
+//! assert_eq!(
+//!     Value::Object(built.fields).to_string(),
+//!     r#"{"examURL":"https://exam.example.com/","newWindow":false}"#
+//! );
+//! let error = Catalogue::proctoring().build_info("openExam", Map::new(), 0).unwrap_err();
+//! assert!(error.to_string().contains("the mandatory field `examURL` is missing"));
+//! # Ok::<(), sp_sync::Error>(())
+//! ```
+//!
 //! Invariants: a catalogue never changes once made, is cheap to clone and safe to share. Its checks never panic,
 //! whatever JSON they meet, and their errors never contain a field's value (C64).
 //!

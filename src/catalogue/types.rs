@@ -1357,7 +1357,7 @@ pub mod extension {
     }
 
     impl Action {
-        /// Reads a received action: its name, and its fields as they are on the wire.
+        /// Reads a received action: its name, and its fields without `action`, `executor` and `respondTo`.
         ///
         /// # Errors
         /// `Decode` when the fields do not fit the type of that name.
@@ -2607,7 +2607,7 @@ pub mod onboarding {
     }
 
     impl Action {
-        /// Reads a received action: its name, and its fields as they are on the wire.
+        /// Reads a received action: its name, and its fields without `action`, `executor` and `respondTo`.
         ///
         /// # Errors
         /// `Decode` when the fields do not fit the type of that name.

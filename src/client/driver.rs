@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_stream::StreamExt as _;
 
 use super::hand::Hand;
-use super::machine::{Effect, Machine};
+use super::machine::{Asker, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
 use crate::error::{Error, Result};
@@ -85,39 +85,37 @@ impl Driver {
 
     /// Runs until the last handle is gone, the client is closed, or the document is removed.
     pub(super) async fn run(mut self) {
-        while let Some(wake) = self.act() {
-            self.set_timer(wake);
-            let happened = self.wait().await;
-            self.take_in(happened);
-        }
-        self.end();
-    }
-
-    /// Lets the machine decide, and does as it says until it has nothing more to say. Answers when to look again, or
-    /// `None` when this is the end.
-    fn act(&mut self) -> Option<Instant> {
         loop {
             let now = Instant::now();
-            let wake = self.machine.step(now);
-            self.show();
-            let mut did = false;
-            while let Some(effect) = self.machine.next_effect() {
-                did = true;
-                self.perform(effect);
+            let wake = self.act(now);
+            if self.is_over(now) {
+                return self.end();
             }
-            if did {
-                continue;
+            self.set_timer(wake);
+            loop {
+                let happened = self.wait().await;
+                if self.take_in(happened) {
+                    break;
+                }
             }
-            let over = match &self.closing {
-                Some(closing) => self.machine.is_idle() || closing.until <= now,
-                None => false,
-            };
-            if over || self.machine.state().is_none() {
-                return None;
-            }
-            let wake = wake.unwrap_or(now + NEVER);
-            return Some(self.closing.as_ref().map_or(wake, |closing| closing.until.min(wake)));
         }
+    }
+
+    /// Lets the machine decide, and does as it says. Answers when to look again.
+    fn act(&mut self, now: Instant) -> Option<Instant> {
+        let wake = self.machine.step(now);
+        self.show();
+        while let Some(effect) = self.machine.next_effect() {
+            self.perform(effect);
+        }
+        let closing = self.closing.as_ref().map(|closing| closing.until);
+        wake.into_iter().chain(closing).min()
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let closed =
+            self.closing.as_ref().is_some_and(|closing| self.machine.is_idle() || closing.until <= now);
+        closed || self.machine.state().is_none()
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -164,10 +162,10 @@ impl Driver {
         }
         let seen = Seen::State(state.clone());
         // Before any subscriber is told: whoever was shown a revision must not read an older one (C10).
-        self.shared.states.send_replace(seen.clone());
+        show_to(&self.shared.states, seen.clone());
         if state.changes > self.shown {
             self.shown = state.changes;
-            self.shared.updates.send_replace(seen);
+            show_to(&self.shared.updates, seen);
         }
     }
 
@@ -186,7 +184,8 @@ impl Driver {
         }
     }
 
-    fn take_in(&mut self, happened: Happened) {
+    /// Tells the machine what has happened. Answers whether it has anything to decide.
+    fn take_in(&mut self, happened: Happened) -> bool {
         let now = Instant::now();
         match happened {
             Happened::Written(result) => {
@@ -199,7 +198,8 @@ impl Driver {
             }
             Happened::Changed(Some(Ok(change))) => {
                 self.watch_failures = 0;
-                self.machine.saw(change, now);
+                // The watch also tells of this client's own writes.
+                return self.machine.saw(change, now);
             }
             Happened::Changed(Some(Err(error))) => self.watch_broken(Some(error), now),
             Happened::Changed(None) => self.watch_broken(None, now),
@@ -225,12 +225,17 @@ impl Driver {
             }
             Happened::Time => {}
         }
+        true
     }
 
     fn obey(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Submit(operation, ttl, reply) => self.machine.submit(operation, ttl, Some(reply), now),
-            Command::Add(additions, wait, reply) => self.machine.add(additions, wait, Some(reply), now),
+            Command::Submit(operation, ttl, reply) => {
+                self.machine.submit(operation, ttl, Asker::Caller(reply), now)
+            }
+            Command::Add(additions, reply) => self.machine.add(additions, Asker::Caller(reply), now),
+            Command::Ask(addition, wait) => self.machine.ask(addition, wait, now),
+            Command::GiveUp(key, reply) => self.machine.give_up(key, reply, now),
             Command::Resume => {
                 self.machine.resume();
                 if self.watch.is_none() && self.watching.is_none() {
@@ -269,24 +274,21 @@ impl Driver {
         }));
     }
 
-    fn set_timer(&mut self, wake: Instant) {
-        if self.timer.deadline() != wake {
+    /// Moves the timer only when it would ring too late: most deadlines are overtaken by what they guard against, and
+    /// one ring too many costs less than moving it each time.
+    fn set_timer(&mut self, wake: Option<Instant>) {
+        let wake = wake.unwrap_or_else(|| Instant::now() + NEVER);
+        if wake < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(wake);
         }
     }
 
     /// Tells everybody that it is over, and why.
-    fn end(mut self) {
+    fn end(&mut self) {
         let (idle, removed) = (self.machine.is_idle(), self.machine.state().is_none());
         let why =
             if removed { Error::NotFound { document: self.shared.id.to_string() } } else { Error::Closed };
-        for hand in self.hands.drain().filter_map(|(_, hand)| hand.upgrade()) {
-            hand.cancel();
-        }
-        let seen = Seen::Over(why.clone());
-        self.shared.states.send_replace(seen.clone());
-        self.shared.updates.send_replace(seen);
-        self.shared.dismiss_takers();
+        self.let_go(&why);
         let result = match (removed, idle) {
             (true, _) => Err(why),
             (false, true) => Ok(()),
@@ -299,6 +301,29 @@ impl Driver {
             let _ = reply.send(result.clone());
         }
     }
+
+    fn let_go(&mut self, why: &Error) {
+        for hand in self.hands.drain().filter_map(|(_, hand)| hand.upgrade()) {
+            hand.cancel();
+        }
+        self.shared.end(why);
+    }
+}
+
+/// A runtime that shuts down drops the driver where it waits: handles that outlive it must not wait for ever.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.let_go(&Error::Closed);
+    }
+}
+
+/// Replaces what readers see. Waking nobody is not free, so it is left out where nobody waits; who subscribes at this
+/// moment either waits already or reads the new value.
+fn show_to(channel: &watch::Sender<Seen>, seen: Seen) {
+    channel.send_if_modified(|shown| {
+        *shown = seen;
+        channel.receiver_count() > 0
+    });
 }
 
 async fn work<T>(work: &mut Work<T>) -> T {

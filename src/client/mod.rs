@@ -18,6 +18,7 @@ mod hand;
 mod handlers;
 mod machine;
 mod notice;
+mod place;
 mod receipt;
 mod request;
 mod settings;
@@ -191,7 +192,7 @@ impl SyncClient {
         let additions = self.check(batch)?;
         let answer = match additions.is_empty() {
             true => return Ok(Receipt::new(Vec::new(), self.shared.state()?.revision, self.shared.clone())),
-            false => self.send(|reply| Command::Add(additions, None, reply)).await?,
+            false => self.send(|reply| Command::Add(additions, reply)).await?,
         };
         Ok(Receipt::new(answer.ids, answer.revision, self.shared.clone()))
     }

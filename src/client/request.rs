@@ -3,12 +3,11 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::SyncClient;
 use super::batch::Member;
@@ -18,7 +17,7 @@ use crate::action::Action;
 use crate::catalogue::typed::decode;
 use crate::document::Item;
 use crate::error::{Error, Result};
-use crate::id::{ActionId, Executor};
+use crate::id::Executor;
 
 /// A request about to be made; await it. Made by [`SyncClient::request`].
 ///
@@ -71,37 +70,36 @@ impl<R> Request<R> {
             return Err(Error::Invalid { what: "request", why });
         }
         let within = within.or_else(|| asked.map(|action| action.reply_within)).unwrap_or_default();
-        let until = Instant::now() + within;
         addition.awaited = true;
         let (reply, response) = oneshot::channel();
-        let wait = Wait { respond_to, reply };
-        let added = client.send(|reply| Command::Add(vec![addition], Some(wait), reply));
-        let timed_out = || Error::Timeout { what: format!("response to {name}"), after: within };
-        let answer = match timeout_at(until, added).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(timed_out()),
+        let key = client.shared.next_key();
+        let wait = Wait { key, respond_to, reply };
+        let asked = async {
+            client.commands.send(Command::Ask(addition, wait)).await.map_err(|_| client.over())?;
+            response.await.map_err(|_| client.over())?
         };
-        let item = match timeout_at(until, response).await {
-            Ok(Ok(item)) => item?,
-            Ok(Err(_)) => return Err(client.over()),
+        match timeout(within, asked).await {
+            Ok(item) => read(&name, &*item?),
             Err(_) => {
-                withdraw(&client, answer.ids.first()).await;
-                return Err(timed_out());
+                client.give_up(key).await;
+                Err(Error::Timeout { what: format!("response to {name}"), after: within })
             }
-        };
-        read(&name, &item)
+        }
     }
 }
 
-/// Nobody waits any more: a request that nobody has taken must not be carried out later (C50).
-async fn withdraw(client: &SyncClient, id: Option<&ActionId>) {
-    if let Some(id) = id {
-        // What cannot be withdrawn was taken, or the backend is away; the caller hears of the timeout either way.
-        let _ = client.withdraw(id).await;
+impl SyncClient {
+    /// Nobody waits any more: a request that nobody has taken must not be carried out later (C50). What cannot be
+    /// withdrawn was taken, or the backend is away; the caller hears of the timeout either way.
+    async fn give_up(&self, key: u64) {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::GiveUp(key, reply)).await.is_ok() {
+            let _ = answer.await;
+        }
     }
 }
 
-fn read(name: &str, item: &Arc<Item>) -> Result<Action> {
+fn read(name: &str, item: &Item) -> Result<Action> {
     match (&item.tag().error, item.action()) {
         (Some(failure), _) => {
             let (code, message) = (failure.code.clone(), failure.message.clone());

@@ -1,13 +1,15 @@
 //! What the handles of one client and its driver share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use super::hand::{Ended, Hand};
 use super::machine::{Addition, Reply, State, Wait};
 use super::notice::Notice;
+use super::place::Place;
 use super::settings::Settings;
 use super::token::Fresh;
 use crate::backend::{Backend, Ttl};
@@ -22,8 +24,12 @@ use crate::limits::NOTICES_KEPT;
 pub(super) enum Command {
     /// An operation of the application, and what becomes of the time to live.
     Submit(Operation, Ttl, Reply),
-    /// Actions to be added, and the wait for the response of the first.
-    Add(Vec<Addition>, Option<Wait>, Reply),
+    /// Actions to be added.
+    Add(Vec<Addition>, Reply),
+    /// A request to be added, and the wait for its response.
+    Ask(Addition, Wait),
+    /// Nobody waits for this response any more: the request is to be withdrawn.
+    GiveUp(u64, Reply),
     /// A new token was installed.
     Resume,
     /// No token can be had.
@@ -57,6 +63,7 @@ pub(super) struct Shared {
     pub(super) token: watch::Sender<Option<Fresh>>,
     /// How often the backend has refused a token.
     pub(super) token_refused: watch::Sender<u64>,
+    keys: AtomicU64,
     hub: Mutex<Hub>,
     /// The driver has something to look at here.
     pub(super) wake: Notify,
@@ -66,9 +73,10 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Hub {
     takers: Vec<Taker>,
-    next: u64,
     /// At most one for each action handed out.
     ended: Vec<Ended>,
+    /// The driver is gone: nothing more can be recorded.
+    over: bool,
 }
 
 #[derive(Debug)]
@@ -76,8 +84,7 @@ struct Taker {
     key: u64,
     executor: Executor,
     kind: Kind,
-    /// One place: actions of an executor come one at a time.
-    sender: mpsc::Sender<Arc<Hand>>,
+    place: Arc<Place>,
 }
 
 /// How a taker takes.
@@ -124,6 +131,7 @@ impl Shared {
             notices: broadcast::Sender::new(NOTICES_KEPT),
             token: watch::Sender::new(None),
             token_refused: watch::Sender::new(0),
+            keys: AtomicU64::new(1),
             hub: Mutex::default(),
             wake: Notify::new(),
         }
@@ -149,19 +157,32 @@ impl Shared {
         }
     }
 
-    pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, mpsc::Receiver<Arc<Hand>>) {
-        let (sender, receiver) = mpsc::channel(1);
+    pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, Arc<Place>) {
+        let place = Arc::<Place>::default();
+        let key = self.next_key();
         let mut hub = self.hub();
-        hub.next += 1;
-        let key = hub.next;
-        hub.takers.push(Taker { key, executor, kind, sender });
+        if hub.over {
+            place.end();
+        } else {
+            hub.takers.push(Taker { key, executor, kind, place: place.clone() });
+        }
         drop(hub);
         self.wake.notify_one();
-        (key, receiver)
+        (key, place)
     }
 
+    /// A number not used before by this client.
+    pub(super) fn next_key(&self) -> u64 {
+        self.keys.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The subscriber is gone. What lay unread in its place is for others.
     pub(super) fn unregister(&self, key: u64) {
-        self.hub().takers.retain(|taker| taker.key != key);
+        let mut hub = self.hub();
+        let gone = hub.takers.iter().position(|taker| taker.key == key).map(|place| hub.takers.remove(place));
+        drop(hub);
+        // Outside the lock: the last hand that lets go notes its end in the hub.
+        drop(gone.and_then(|taker| taker.place.end()));
         self.wake.notify_one();
     }
 
@@ -173,26 +194,28 @@ impl Shared {
     /// Gives an action to every listener, and to one handler.
     pub(super) fn hand_out(&self, hand: &Arc<Hand>) {
         let mut hub = self.hub();
-        let mut handed = None;
-        for taker in hub.takers.iter().filter(|taker| taker.executor == hand.start.executor) {
-            // A place is free: the action before has ended. A closed receiver is on its way to unregister.
-            let given = match taker.kind {
-                Kind::Listener => taker.sender.try_send(hand.clone()).is_ok(),
-                Kind::Handler => handed.is_none() && taker.sender.try_send(hand.clone()).is_ok(),
-            };
-            if given && taker.kind == Kind::Handler {
-                handed = Some(taker.key);
-            }
-        }
-        // Handlers take turns.
-        if let Some(place) = handed.and_then(|key| hub.takers.iter().position(|taker| taker.key == key)) {
-            let taker = hub.takers.remove(place);
+        let is_for = |taker: &&Taker| taker.executor == hand.start.executor;
+        let listeners = hub.takers.iter().filter(is_for).filter(|taker| taker.kind == Kind::Listener);
+        let mut before: Vec<_> = listeners.map(|taker| taker.place.give(hand.clone())).collect();
+        let handler = hub.takers.iter().position(|taker| is_for(&taker) && taker.kind == Kind::Handler);
+        if let Some(handler) = handler {
+            // Handlers take turns.
+            let taker = hub.takers.remove(handler);
+            before.push(taker.place.give(hand.clone()));
             hub.takers.push(taker);
         }
+        // Only now may hands let go: the last one notes its end in the hub.
+        drop(hub);
+        drop(before);
     }
 
+    /// Notes an end for the driver. Without one it is dropped, which tells whoever waits for it to be recorded.
     pub(super) fn note_end(&self, ended: Ended) {
-        self.hub().ended.push(ended);
+        let mut hub = self.hub();
+        if !hub.over {
+            hub.ended.push(ended);
+        }
+        drop(hub);
         self.wake.notify_one();
     }
 
@@ -200,10 +223,20 @@ impl Shared {
         std::mem::take(&mut self.hub().ended)
     }
 
-    /// Ends all streams of actions.
-    pub(super) fn dismiss_takers(&self) {
-        let takers = std::mem::take(&mut self.hub().takers);
-        drop(takers);
+    /// The driver is gone: readers are told why, streams of actions end, and no end waits to be recorded.
+    pub(super) fn end(&self, why: &Error) {
+        let mut hub = self.hub();
+        if std::mem::replace(&mut hub.over, true) {
+            return;
+        }
+        let left = (std::mem::take(&mut hub.takers), std::mem::take(&mut hub.ended));
+        drop(hub);
+        let seen = Seen::Over(why.clone());
+        self.states.send_replace(seen.clone());
+        self.updates.send_replace(seen);
+        let (takers, ended) = left;
+        takers.iter().for_each(|taker| drop(taker.place.end()));
+        drop(ended);
     }
 
     pub(super) fn tell(&self, notice: Notice) {

@@ -20,6 +20,10 @@ pub struct Applied {
 }
 
 /// Applies operations to a document. Total: any document and any operations give an answer.
+///
+/// The next document is no longer than `rules.document_bytes_max`, or than the document was where somebody else has
+/// made it longer. To keep that, the list of writers is shortened; when nothing is left to forget, the mark of that
+/// (33 bytes) or a growing digit of `Renew` and `Retry` may still exceed it, and the backend refuses the write.
 #[must_use]
 pub fn apply<'a>(
     document: &Document,
@@ -27,14 +31,15 @@ pub fn apply<'a>(
     rules: &Rules,
     operations: impl IntoIterator<Item = &'a Operation>,
 ) -> Applied {
-    let mut step = Step { document: document.clone(), writer, rules, changed: false };
+    let allowed_bytes = rules.document_bytes_max.max(document.size_bytes());
+    let mut step = Step { document: document.clone(), writer, rules, allowed_bytes, changed: false };
     if !step.is_plain() {
         // Stamped first, so that every size below is the size that will be written.
         step.document.ledger_mut().stamp(&writer.instance, writer.number);
     }
     let outcomes = operations.into_iter().map(|operation| step.run(operation)).collect();
-    if !step.is_plain() {
-        step.document.ledger_mut().tidy();
+    if step.changed && !step.is_plain() {
+        step.tidy();
     }
     Applied { document: step.changed.then_some(step.document), outcomes }
 }
@@ -44,6 +49,8 @@ pub(super) struct Step<'a> {
     pub(super) document: Document,
     pub(super) writer: &'a Writer,
     pub(super) rules: &'a Rules,
+    /// Bytes that bookkeeping may fill: a document must never be too full to be worked off.
+    pub(super) allowed_bytes: usize,
     pub(super) changed: bool,
 }
 
@@ -68,6 +75,14 @@ impl Step<'_> {
         }
     }
 
+    /// Removes what has become empty, and forgets writers where there is no room for them.
+    fn tidy(&mut self) {
+        self.document.ledger_mut().tidy();
+        while self.document.size_bytes() > self.allowed_bytes
+            && self.document.ledger_mut().forget_oldest_writer()
+        {}
+    }
+
     pub(super) fn done(&mut self) -> Outcome {
         self.changed = true;
         Outcome::Done
@@ -86,10 +101,15 @@ impl Step<'_> {
         let in_use = queues_will_be_used
             || self.document.queues().any(|(_, items)| !items.is_empty())
             || self.document.ledger().is_some_and(|ledger| ledger.claimed().next().is_some());
-        let reserve = if in_use && !self.is_plain() { self.rules.reserve_bytes } else { 0 };
-        let limit_bytes = self.rules.document_bytes_max.saturating_sub(reserve);
+        let limit_bytes = if in_use { self.limit_in_use() } else { self.rules.document_bytes_max };
         let size_bytes = self.document.size_bytes().saturating_add_signed(growth);
         if size_bytes > limit_bytes { Err(Error::TooLarge { size_bytes, limit_bytes }) } else { Ok(()) }
+    }
+
+    /// Bytes up to which actions and application data may fill a document whose queues are in use.
+    pub(super) fn limit_in_use(&self) -> usize {
+        let reserve = if self.is_plain() { 0 } else { self.rules.reserve_bytes };
+        self.rules.document_bytes_max.saturating_sub(reserve)
     }
 
     fn merge(&mut self, data: &Map<String, Value>) -> Result<Outcome> {
@@ -125,6 +145,7 @@ impl Step<'_> {
     }
 
     fn clear_actions(&mut self, executor: &Executor) -> Result<Outcome> {
+        super::check_executor(executor)?;
         self.document.reset_array(executor);
         self.document.queue_made(executor).set(Vec::new());
         Ok(self.done())
@@ -152,9 +173,7 @@ impl Step<'_> {
 
     /// Whether an executor's array is one, and has a place (C14, C56).
     pub(super) fn check_array(&self, executor: &Executor, waiting: usize) -> Result<()> {
-        if let Some(found) = self.document.corrupt_array(executor.as_str()) {
-            return Err(Error::CorruptArray { executor: executor.to_string(), found });
-        }
+        self.document.check_array(executor)?;
         let limit = self.rules.waiting_max;
         if waiting >= limit {
             let waiting = self.document.waiting(executor.as_str()).len();

@@ -28,14 +28,15 @@ impl Step<'_> {
         if left.len() == self.document.waiting(executor.as_str()).len() {
             return Ok(Outcome::Nothing);
         }
-        let before = self.document.clone();
+        let (before, held) = (self.document.clone(), claims.len());
         self.document.queue_mut(executor)?.set(left);
         if !plain {
             let claims =
                 taken.items.iter().enumerate().map(|(place, item)| self.first_claim(item, fresh, place));
             let claims: Vec<Claim> = claims.collect();
             self.document.ledger_mut().claims_mut(executor).extend(claims);
-            let returned = self.fit(executor, before)?;
+            let fewest = if taken.items.is_empty() { held } else { held + 1 };
+            let returned = self.fit(executor, before, fewest)?;
             taken.items.truncate(taken.items.len().saturating_sub(returned));
         }
         self.changed = true;
@@ -53,13 +54,14 @@ impl Step<'_> {
         let (mut taken, mut left) = (Taken::default(), Vec::<Arc<Item>>::new());
         for item in self.document.waiting(executor.as_str()) {
             let duplicate = item.id().is_some_and(|id| seen.contains(id));
-            let mine = item.tag().to.as_ref().is_none_or(|to| *to == self.writer.by)
+            let mine = !is_addressed(item)
+                || item.tag().to.as_ref() == Some(&self.writer.by)
                 || item.id().is_some_and(|id| released.contains(id));
             let place = if item.action().is_none() {
                 &mut taken.malformed
             } else if duplicate {
                 &mut taken.duplicates
-            } else if mine && taken.items.len() < room && left.iter().all(|left| is_for_another(left)) {
+            } else if mine && taken.items.len() < room && left.iter().all(|left| is_addressed(left)) {
                 seen.extend(item.id().cloned());
                 &mut taken.items
             } else {
@@ -83,10 +85,10 @@ impl Step<'_> {
     }
 
     /// Makes the document fit after bookkeeping has grown: forgets old writers, then returns the youngest claims to
-    /// the array. Answers how many were returned. A document must never be too full to be worked off; only where not
-    /// even one claim fits is the step taken back.
-    fn fit(&mut self, executor: &Executor, before: Document) -> Result<usize> {
-        let limit_bytes = self.rules.document_bytes_max.max(before.size_bytes());
+    /// the array, down to the `fewest`. Answers how many were returned. Only where even these do not fit is the step
+    /// taken back.
+    fn fit(&mut self, executor: &Executor, before: Document, fewest: usize) -> Result<usize> {
+        let limit_bytes = self.allowed_bytes;
         let mut returned = 0;
         loop {
             let size_bytes = self.document.size_bytes();
@@ -98,10 +100,14 @@ impl Step<'_> {
                 continue;
             }
             let claims = ledger.claims_mut(executor);
-            match claims.pop() {
-                Some(Claim { n, held: Held::Action(item), .. }) if !claims.is_empty() => {
+            let youngest = if claims.len() > fewest { claims.pop() } else { None };
+            match youngest {
+                Some(Claim { n, held: Held::Action(item), .. })
+                    if self.document.check_array(executor).is_ok() =>
+                {
                     returned += 1;
-                    self.document.queue_mut(executor)?.push_front(vec![returned_item(&item, n - 1)]);
+                    self.document.queue_made(executor).push_front(vec![returned_item(&item, n - 1)]);
+                    self.document.ledger_mut().tidy();
                 }
                 _ => {
                     self.document = before;
@@ -132,7 +138,9 @@ impl Step<'_> {
             }
         }
         *self.document.ledger_mut().claims_mut(executor) = next;
-        self.fit(executor, before)?;
+        self.document.ledger_mut().tidy();
+        // A longer name may not fit. Back in the array the actions are shorter than under any holder.
+        self.fit(executor, before, 0)?;
         self.changed = true;
         Ok(Outcome::TakenOver { lost })
     }
@@ -202,7 +210,8 @@ impl Step<'_> {
         }
         let before = self.document.clone();
         self.document.queue_mut(&response.executor)?.push(response.item.clone());
-        if self.document.size_bytes() > self.rules.document_bytes_max {
+        // The reserve is kept: a response that nobody could claim would hold up the requester for good.
+        if self.document.size_bytes() > self.limit_in_use() {
             self.document = before;
             return Ok(Outcome::ResponseDropped(Dropped::TooLarge));
         }
@@ -238,9 +247,10 @@ impl Step<'_> {
     }
 }
 
-/// A response meant for a certain client holds up nothing behind it (C51).
-fn is_for_another(item: &Item) -> bool {
-    item.tag().to.is_some()
+/// A response meant for a certain client holds up nothing behind it (C51). One without an id could never be released
+/// to others, so it is for anybody.
+fn is_addressed(item: &Item) -> bool {
+    item.tag().to.is_some() && item.id().is_some()
 }
 
 /// An action on its way back to the array: it remembers attempts already begun.
@@ -252,18 +262,22 @@ fn returned_item(item: &Arc<Item>, begun: u32) -> Arc<Item> {
     }
 }
 
-/// Which claims of a silent holder it may have started. A holder starts the next action before the end of the one
-/// before is recorded only while both are first attempts; so a repeated one at the head hides nothing behind it, and
-/// an action that stops its executor's process is counted without those behind it being counted with it.
+/// Which claims of a silent holder it may have started: the oldest, and those behind it as long as all are first
+/// attempts. For a holder starts the next action before the end of the one before is recorded only while both are
+/// first attempts. So a repeated action hides nothing behind it, and one that stops its executor's process is counted
+/// without those behind it being counted with it.
 #[derive(Default)]
 struct Begun {
+    past_oldest: bool,
     over: bool,
 }
 
 impl Begun {
     fn may_have_begun(&mut self, claim: &Claim) -> bool {
-        let counts = !self.over;
-        self.over |= claim.n > 1;
+        let repeated = claim.n > 1;
+        let counts = !self.over && (!self.past_oldest || !repeated);
+        self.past_oldest = true;
+        self.over |= repeated;
         counts
     }
 }

@@ -181,36 +181,33 @@ fn id(value: &Value) -> Option<ActionId> {
 }
 
 impl Tag {
-    /// Reads a tag leniently: whatever does not have the form it should stays in `rest` (C60).
+    /// Reads a tag leniently (C60). A known key without the form it should have is dropped: kept, it would stand
+    /// beside the right one as soon as that is written, and hide it from the next reader.
     fn from_value(value: Value) -> Self {
         let Value::Object(object) = value else { return Self::default() };
         let mut tag = Self::default();
         for (key, value) in object {
-            let known = match key.as_str() {
-                "id" => set(&mut tag.id, id(&value)),
-                "from" => set(&mut tag.from, text(&value)),
-                "re" => set(&mut tag.re, id(&value)),
-                "to" => set(&mut tag.to, text(&value)),
-                "error" => set(&mut tag.error, serde_json::from_value(value.clone()).ok()),
-                "exp" => set(&mut tag.exp, value.as_u64()),
-                "n" => set(&mut tag.n, value.as_u64().and_then(|n| u32::try_from(n).ok())),
-                _ => false,
-            };
-            if !known {
-                tag.rest.insert(key, value);
+            match key.as_str() {
+                "id" => tag.id = id(&value),
+                "from" => tag.from = text(&value),
+                "re" => tag.re = id(&value),
+                "to" => tag.to = text(&value),
+                "error" => tag.error = serde_json::from_value(value).ok(),
+                "exp" => tag.exp = value.as_u64(),
+                "n" => tag.n = value.as_u64().and_then(|n| u32::try_from(n).ok()),
+                _ => {
+                    tag.rest.insert(key, value);
+                }
             }
         }
         tag
     }
 
     fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { id, from, re, to, error, exp, n, rest } = self;
+        let texts = id.is_none() && from.is_none() && re.is_none() && to.is_none();
+        texts && error.is_none() && exp.is_none() && n.is_none() && rest.is_empty()
     }
-}
-
-fn set<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
-    *slot = value;
-    slot.is_some()
 }
 
 impl Serialize for Tag {

@@ -6,9 +6,12 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
 use super::item::Item;
-use super::size::{digits, enclosed_len, json_len};
+use super::size::{digits, enclosed_len, json_len, text_len};
 use crate::id::{ActionId, Executor};
 use crate::limits::WRITERS_MAX;
+
+/// Stands first in `w` in place of writers that were forgotten to make room. No instance has an empty name.
+const FORGOTTEN: &str = "";
 
 /// The version of the bookkeeping that this crate writes.
 pub const LEDGER_VERSION: u64 = 1;
@@ -45,7 +48,7 @@ pub enum Held {
 }
 
 impl Claim {
-    /// The id of the claimed action. One that was claimed by a stranger may have none.
+    /// The id of the claimed action. Always there on a claim that was read: taking gives one to an action without.
     #[must_use]
     pub fn id(&self) -> Option<&ActionId> {
         match &self.held {
@@ -72,7 +75,8 @@ impl Claim {
         let held = match (object.get("a"), object.get("once")) {
             (Some(action), _) => {
                 let item = Item::from_value(action.clone());
-                item.action()?;
+                // Without an id nobody could ever finish it, and it would hold up its executor for good.
+                item.action().and(item.id())?;
                 Held::Action(Arc::new(item))
             }
             (None, Some(id)) => Held::Once(id.as_str()?.into()),
@@ -85,9 +89,9 @@ impl Claim {
     fn len(&self) -> usize {
         let held = match &self.held {
             Held::Action(item) => r#","a":"#.len() + item.len(),
-            Held::Once(id) => r#","once":"#.len() + json_len(id.as_str()),
+            Held::Once(id) => r#","once":"#.len() + text_len(id.as_str()),
         };
-        r#"{"by":,"n":,"t":}"#.len() + json_len(&*self.by) + digits(self.n.into()) + digits(self.t) + held
+        r#"{"by":,"n":,"t":}"#.len() + text_len(&*self.by) + digits(self.n.into()) + digits(self.t) + held
     }
 }
 
@@ -187,13 +191,24 @@ impl Ledger {
         self.writers.push((instance.clone(), number));
     }
 
-    /// Forgets the writer that wrote longest ago, unless it is the last one left. Makes room in a full document.
+    /// Whether every writer since the list was begun is still in it: a writer that is not there has never written.
+    pub(super) fn knows_every_writer(&self) -> bool {
+        self.writers.len() < WRITERS_MAX && !self.writers.iter().any(Self::is_mark)
+    }
+
+    /// Whether this entry only says that writers were forgotten.
+    pub(super) fn is_mark((writer, _): &(Arc<str>, u64)) -> bool {
+        &**writer == FORGOTTEN
+    }
+
+    /// Forgets the writer that wrote longest ago, while there is one. Makes room in a full document.
     pub(super) fn forget_oldest_writer(&mut self) -> bool {
-        let more = self.writers.len() > 1;
-        if more {
-            self.writers.remove(0);
-        }
-        more
+        let Some(oldest) = self.writers.iter().position(|entry| !Self::is_mark(entry)) else {
+            return false;
+        };
+        self.writers.drain(..=oldest);
+        self.writers.insert(0, (FORGOTTEN.into(), 0));
+        true
     }
 
     /// Bytes of the whole ledger as compact JSON.
@@ -202,13 +217,13 @@ impl Ledger {
             .claims
             .iter()
             .map(|(executor, claims)| {
-                json_len(executor.as_str())
+                text_len(executor.as_str())
                     + 1
                     + enclosed_len(claims.len(), claims.iter().map(Claim::len).sum())
             })
             .sum();
         let writers =
-            self.writers.iter().map(|(writer, number)| "[,]".len() + json_len(&**writer) + digits(*number));
+            self.writers.iter().map(|(writer, number)| "[,]".len() + text_len(&**writer) + digits(*number));
         let mut parts = r#""v":1"#.len();
         let mut count = 1;
         if !self.claims.is_empty() {
@@ -219,7 +234,7 @@ impl Ledger {
             parts += r#""w":"#.len() + enclosed_len(self.writers.len(), writers.sum());
             count += 1;
         }
-        parts += self.rest.iter().map(|(key, value)| json_len(key) + 1 + json_len(value)).sum::<usize>();
+        parts += self.rest.iter().map(|(key, value)| text_len(key) + 1 + json_len(value)).sum::<usize>();
         enclosed_len(count + self.rest.len(), parts)
     }
 }

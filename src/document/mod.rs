@@ -145,6 +145,7 @@ impl Document {
     pub fn size_bytes(&self) -> usize {
         let (mut count, mut members) = (self.fields.count(), self.fields.len());
         for (_, queue) in &self.queues {
+            // Added first: an empty array is shorter than the `null` that keeps its place.
             members = members + queue.len() - "null".len();
         }
         let ledger = || self.ledger.as_ref().map(|ledger| ledger.len());
@@ -228,10 +229,17 @@ impl Document {
 
     /// The array of an executor, made when it is missing or `null`.
     fn queue_mut(&mut self, executor: &Executor) -> Result<&mut Queue> {
-        if let Some(found) = self.corrupt_array(executor.as_str()) {
-            return Err(Error::CorruptArray { executor: executor.to_string(), found });
-        }
+        self.check_array(executor)?;
         Ok(self.queue_made(executor))
+    }
+
+    /// Whether an executor can have an array, and has one or none (C14).
+    fn check_array(&self, executor: &Executor) -> Result<()> {
+        check_executor(executor)?;
+        match self.corrupt_array(executor.as_str()) {
+            Some(found) => Err(Error::CorruptArray { executor: executor.to_string(), found }),
+            None => Ok(()),
+        }
     }
 
     fn queue_made(&mut self, executor: &Executor) -> &mut Queue {
@@ -285,6 +293,14 @@ impl Serialize for Document {
 #[must_use]
 pub fn array_key(executor: &str) -> String {
     format!("{executor}{ARRAY_SUFFIX}")
+}
+
+/// Refuses the one name whose array would be an application key.
+fn check_executor(executor: &Executor) -> Result<()> {
+    if executor.as_str().is_empty() {
+        return Err(Error::Invalid { what: "executor", why: "it is empty".into() });
+    }
+    Ok(())
 }
 
 /// The executor whose array this key would be.

@@ -75,6 +75,10 @@ pub enum Operation {
         response: Option<Response>,
     },
     /// Returns this client's claims to the front of the array, in order (C44).
+    ///
+    /// A client that has begun to give back repeats it until it has seen that it holds nothing, and starts no handler of
+    /// this executor before: a write whose answer was lost may still land, and would return as not begun what was
+    /// started meanwhile.
     GiveBack {
         /// Whose claims.
         executor: Executor,
@@ -149,7 +153,7 @@ pub struct Taken {
 pub enum Dropped {
     /// As many actions wait for the requester as may wait (C56).
     Full,
-    /// The document would be too long (C55).
+    /// The document would be too long, or too full to take the response out of it again (C55).
     TooLarge,
     /// The requester's array is not an array (C14).
     CorruptArray,
@@ -162,7 +166,9 @@ pub struct Writer {
     pub by: Arc<str>,
     /// The instance alone.
     pub instance: Arc<str>,
-    /// Number of this write; grows by one with every attempt to write.
+    /// Number of this write; grows by one with every attempt to write. A client that kept its instance over a restart
+    /// starts well above the number it finds in the document, so that no write of its earlier life that is still on
+    /// its way is taken for one of this life by [`resolve`](super::resolve).
     pub number: u64,
     /// Writes no bookkeeping at all (C46).
     pub plain: bool,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Document;
+use super::ledger::Ledger;
 use super::operation::Operation;
 
 /// What a later document tells of a write whose answer was lost.
@@ -16,10 +17,12 @@ pub enum Verdict {
     Unknown,
 }
 
-/// Looks a lost write up in a later document: first by the writer's number, then by what the operation left there.
+/// Looks a lost write up in a later document: by what the operation left there, then by the writer's number.
 ///
 /// `base` is the document the write was made from, `number` the writer's number of the first write that carried the
-/// operation. The later document must have another revision than `base`.
+/// operation. The later document must have another revision than `base`: while it has the same, the write may still
+/// be on its way. The caller then repeats the operation **in every write** it makes until the revision has changed:
+/// of all writes made from one revision at most one holds, so whichever it was, it carried the operation.
 #[must_use]
 pub fn resolve(
     base: &Document,
@@ -28,18 +31,26 @@ pub fn resolve(
     number: u64,
     operation: &Operation,
 ) -> Verdict {
+    if shows(later, operation) {
+        return Verdict::Held;
+    }
     let writers = later.ledger().map_or(&[][..], |ledger| ledger.writers());
     match writers.iter().find(|(writer, _)| &**writer == instance) {
         Some((_, last)) if *last >= number => return Verdict::Held,
         Some(_) => return Verdict::NotHeld,
         None => {}
     }
-    if shows(later, operation) {
-        return Verdict::Held;
-    }
     // The oldest writers are forgotten first: one from before our write that is still there proves that ours never was.
+    // So does a list from which none was ever forgotten, if it goes on from the one our write would have gone on from.
     let before: &[(Arc<str>, u64)] = base.ledger().map_or(&[], |ledger| ledger.writers());
-    if before.iter().any(|entry| writers.contains(entry)) { Verdict::NotHeld } else { Verdict::Unknown }
+    let goes_on = || before.iter().all(|(writer, _)| writers.iter().any(|(other, _)| other == writer));
+    let complete = later.ledger().is_some_and(|ledger| ledger.knows_every_writer()) && !base.is_foreign();
+    let untouched = |entry: &&(Arc<str>, u64)| !Ledger::is_mark(entry) && writers.contains(entry);
+    if before.iter().any(|entry| untouched(&entry)) || complete && goes_on() {
+        Verdict::NotHeld
+    } else {
+        Verdict::Unknown
+    }
 }
 
 /// Whether the document holds what the operation would have left.

@@ -2,7 +2,12 @@
 
 mod adding;
 mod catalogue;
+mod claims;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod data;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod events;
 mod faults;
 mod fidelity;
@@ -12,4 +17,6 @@ mod node;
 mod opening;
 mod sensitive;
 mod support;
+mod support_b;
+mod taking;
 mod tokens;

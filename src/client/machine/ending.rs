@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::lane::{self, EndReply, Ended, Ending, Retry, Running};
 use super::start::response_tag;
-use super::{Effect, Machine};
+use super::{Asker, Effect, Machine};
 use crate::action::Action;
 use crate::backend::Ttl;
 use crate::client::notice::Notice;
@@ -55,7 +55,7 @@ impl Machine {
         if self.is_plain() {
             // There is no claim to remove. The response is a write of its own.
             if let Some(Response { executor, item }) = response {
-                self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, None, now);
+                self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, Asker::Nobody, now);
             }
             return lane::answer(&mut self.effects, reply, Ok(()));
         }
@@ -113,7 +113,7 @@ impl Machine {
             lane.taken.push_front(running.item);
             let items = std::mem::take(&mut lane.taken).into();
             let executor = lane.executor.clone();
-            return self.submit(Operation::PutBack { executor, items }, Ttl::Keep, None, now);
+            return self.submit(Operation::PutBack { executor, items }, Ttl::Keep, Asker::Nobody, now);
         }
         lane.giving_back = Some(Some(running.id));
     }

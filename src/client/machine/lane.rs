@@ -6,8 +6,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Effect;
 use super::remembered::Remembered;
+use super::write::runs_once;
+use super::{Base36, Effect};
+use crate::catalogue::Catalogue;
 use crate::document::{Claim, Document, Mark, Operation, Response};
 use crate::document::{Failure, Held, Item};
 use crate::error::{Error, Result};
@@ -303,7 +305,8 @@ impl Lane {
         }
         let released = self.released(document, view, wishes);
         if document.waiting(executor.as_str()).iter().any(|item| is_free(item, view.by, &released)) {
-            wishes.push(Operation::Claim { executor, fresh: view.fresh.clone(), released });
+            let fresh = format!("{}{}-", view.fresh, Base36(view.number)).into();
+            wishes.push(Operation::Claim { executor, fresh, released });
         }
     }
 
@@ -370,14 +373,16 @@ pub(super) struct View<'a> {
     pub(super) attempts_max: u32,
     /// The backend's time now, as its answers show it.
     pub(super) backend_now: Option<u64>,
-    /// A prefix for ids, new for each write.
-    pub(super) fresh: Arc<str>,
-    pub(super) once: &'a dyn Fn(&str) -> bool,
+    /// What ids of this life begin with.
+    pub(super) fresh: &'a str,
+    /// Number of the next write.
+    pub(super) number: u64,
+    pub(super) catalogue: &'a Catalogue,
 }
 
 impl View<'_> {
     pub(super) fn runs_once(&self, item: &Item) -> bool {
-        item.action().is_some_and(|action| (self.once)(action.name()))
+        item.action().is_some_and(|action| runs_once(self.catalogue, action.name()))
     }
 }
 

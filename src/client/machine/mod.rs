@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 pub(crate) use ending::response_object;
 pub(crate) use lane::{EndReply, Ending};
-pub(crate) use pending::{Answer, Reply};
+pub(crate) use pending::{Answer, Asker, Reply};
 pub(crate) use request::Wait;
 
 use super::notice::Notice;
@@ -203,65 +203,63 @@ impl Machine {
     }
 
     /// Accepts an operation of the application.
-    pub(crate) fn submit(&mut self, operation: Operation, ttl: Ttl, reply: Option<Reply>, now: Instant) {
-        self.accept(operation, ttl, Vec::new(), reply, now);
+    pub(crate) fn submit(&mut self, operation: Operation, ttl: Ttl, asker: Asker, now: Instant) {
+        self.accept(operation, ttl, Vec::new(), asker, now);
     }
 
-    /// Accepts actions, gives them ids, and registers the wait for a response before anything is written (C50).
-    pub(crate) fn add(
-        &mut self,
-        additions: Vec<Addition>,
-        wait: Option<Wait>,
-        reply: Option<Reply>,
-        now: Instant,
-    ) {
-        let plain = self.is_plain();
-        let mut ids = Vec::with_capacity(additions.len());
-        let mut actions = Vec::with_capacity(additions.len());
-        let mut first_name = None;
-        for addition in additions {
-            first_name.get_or_insert_with(|| addition.action.name().to_owned());
-            let mut tag = Tag::default();
-            if !plain {
-                let id = self.fresh_id();
-                ids.push(id.clone());
-                tag.id = Some(id);
-                tag.from = addition.awaited.then(|| self.config.by.clone());
-                tag.exp = addition.expires.and_then(|expires| self.clock.after(now, expires));
-                if let Some((re, to)) = addition.answers {
-                    (tag.re, tag.to) = (re, to);
-                }
+    /// Accepts actions, and gives them ids.
+    pub(crate) fn add(&mut self, additions: Vec<Addition>, asker: Asker, now: Instant) {
+        let items: Vec<_> = additions.into_iter().map(|addition| self.item(addition, now)).collect();
+        let ids = items.iter().filter_map(|(_, item)| item.id().cloned()).collect();
+        self.accept(Operation::Enqueue(items), Ttl::Keep, ids, asker, now);
+    }
+
+    /// Accepts a request. The wait for the response is registered before anything is written (C50).
+    pub(crate) fn ask(&mut self, addition: Addition, wait: Wait, now: Instant) {
+        let (executor, item) = self.item(addition, now);
+        let name = item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+        let ids = item.id().cloned().into_iter().collect();
+        let asker = Asker::Request(wait.key);
+        self.requests.insert(item.id().cloned(), name, wait);
+        self.accept(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, ids, asker, now);
+    }
+
+    /// Nobody waits for a response any more: the request is withdrawn if nobody has taken it (C50).
+    pub(crate) fn give_up(&mut self, key: u64, reply: Reply, now: Instant) {
+        match self.requests.give_up(key) {
+            Some(id) => self.submit(Operation::Withdraw(id), Ttl::Keep, Asker::Caller(reply), now),
+            None => drop(reply),
+        }
+    }
+
+    fn item(&mut self, addition: Addition, now: Instant) -> (Executor, Arc<Item>) {
+        let mut tag = Tag::default();
+        if !self.is_plain() {
+            tag.id = Some(self.fresh_id());
+            tag.from = addition.awaited.then(|| self.config.by.clone());
+            tag.exp = addition.expires.and_then(|expires| self.clock.after(now, expires));
+            if let Some((re, to)) = addition.answers {
+                (tag.re, tag.to) = (re, to);
             }
-            actions.push((addition.executor, Arc::new(Item::new(addition.action, tag))));
         }
-        if let (Some(wait), Some(name)) = (wait, first_name) {
-            self.requests.insert(ids.first().cloned(), name, wait);
-        }
-        self.accept(Operation::Enqueue(actions), Ttl::Keep, ids, reply, now);
+        (addition.executor, Arc::new(Item::new(addition.action, tag)))
     }
 
-    fn accept(
-        &mut self,
-        operation: Operation,
-        ttl: Ttl,
-        ids: Vec<ActionId>,
-        reply: Option<Reply>,
-        now: Instant,
-    ) {
+    fn accept(&mut self, operation: Operation, ttl: Ttl, ids: Vec<ActionId>, asker: Asker, now: Instant) {
         let refusal = match (&self.state, &self.pause.refused) {
             (None, _) => Some(self.gone()),
             (_, Some(error)) => Some(error.clone()),
             _ => None,
         };
         if let Some(error) = refusal {
-            return tell(&mut self.effects, reply, Err(error));
+            return self.tell(asker, Err(error));
         }
         self.seq += 1;
         self.waiting.push_back(Pending {
             operation,
             ttl,
             ids,
-            reply,
+            asker,
             seq: self.seq,
             deadline: now + self.config.settings.write_within,
             in_doubt_since: None,
@@ -298,8 +296,9 @@ impl Machine {
         }
     }
 
-    /// The watch has told of a change.
-    pub(crate) fn saw(&mut self, change: Change, now: Instant) {
+    /// The watch has told of a change. Answers whether that was news.
+    pub(crate) fn saw(&mut self, change: Change, now: Instant) -> bool {
+        let before = self.state.as_ref().map(|state| state.revision);
         match change {
             Change::Updated(stored) => {
                 if self.pause.failures == 0 {
@@ -310,6 +309,7 @@ impl Machine {
             }
             Change::Removed => self.removed(),
         }
+        self.state.as_ref().map(|state| state.revision) != before || !self.effects.is_empty()
     }
 
     /// The answer to [`Effect::Read`].
@@ -427,7 +427,7 @@ impl Machine {
         self.flight = None;
         let gone = self.gone();
         for pending in std::mem::take(&mut self.waiting) {
-            tell(&mut self.effects, pending.reply, Err(gone.clone()));
+            self.tell(pending.asker, Err(gone.clone()));
         }
         for lane in &mut self.lanes {
             if let Some(running) = lane.running.take() {
@@ -440,16 +440,21 @@ impl Machine {
         self.requests.fail(&gone);
     }
 
+    /// Answers whoever asked for an operation. A request hears of its response instead, unless it came to nothing.
+    fn tell(&mut self, asker: Asker, result: Result<Answer>) {
+        match (asker, result) {
+            (Asker::Nobody, _) | (Asker::Request(_), Ok(_)) => {}
+            (Asker::Caller(reply), result) => self.effects.push_back(Effect::Answer(reply, result)),
+            (Asker::Request(key), Err(error)) => self.requests.refuse(key, &error),
+        }
+    }
+
     fn random(&mut self) -> u64 {
         self.jitter ^= self.jitter << 13;
         self.jitter ^= self.jitter >> 7;
         self.jitter ^= self.jitter << 17;
         self.jitter
     }
-}
-
-fn tell(effects: &mut VecDeque<Effect>, reply: Option<Reply>, result: Result<Answer>) {
-    effects.extend(reply.map(|reply| Effect::Answer(reply, result)));
 }
 
 /// A number in few characters: ids are stored with every waiting action.

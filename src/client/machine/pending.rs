@@ -24,13 +24,24 @@ pub(crate) struct Answer {
 /// Where the answer goes. Nobody may be there any more: the operation is carried out nonetheless.
 pub(crate) type Reply = oneshot::Sender<Result<Answer>>;
 
+/// Who asked for an operation.
+#[derive(Debug)]
+pub(crate) enum Asker {
+    /// Nobody waits for an answer.
+    Nobody,
+    /// A caller.
+    Caller(Reply),
+    /// The request of this key, which hears of its response instead.
+    Request(u64),
+}
+
 /// One operation that has been accepted and not answered.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) operation: Operation,
     pub(super) ttl: Ttl,
     pub(super) ids: Vec<ActionId>,
-    pub(super) reply: Option<Reply>,
+    pub(super) asker: Asker,
     /// Order of acceptance; tells whether a read was made after it.
     pub(super) seq: u64,
     pub(super) deadline: Instant,

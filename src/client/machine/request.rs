@@ -16,6 +16,8 @@ type WaitReply = oneshot::Sender<Result<Arc<Item>>>;
 /// A wait for a response.
 #[derive(Debug)]
 pub(crate) struct Wait {
+    /// Tells it from all other waits of this client.
+    pub(crate) key: u64,
     /// Whose array takes the response.
     pub(crate) respond_to: Executor,
     /// Told the response. A closed one has timed out or was dropped.
@@ -153,6 +155,19 @@ impl Requests {
         for matched in &mut self.matched {
             matched.sent = Some(number);
         }
+    }
+
+    /// The request came to nothing.
+    pub(super) fn refuse(&mut self, key: u64, error: &Error) {
+        if let Some(place) = self.waiting.iter().position(|waiting| waiting.wait.key == key) {
+            let _ = self.waiting.remove(place).wait.reply.send(Err(error.clone()));
+        }
+    }
+
+    /// Nobody waits any more. Answers which action is to be withdrawn.
+    pub(super) fn give_up(&mut self, key: u64) -> Option<ActionId> {
+        let place = self.waiting.iter().position(|waiting| waiting.wait.key == key)?;
+        self.waiting.remove(place).id
     }
 
     pub(super) fn fail(&mut self, error: &Error) {

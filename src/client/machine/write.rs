@@ -1,13 +1,14 @@
 //! What is written, when, and what its answer means (C29, C31, C57).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::lane::{View, Wishes};
-use super::pending::{Answer, Flight};
-use super::{Base36, Effect, Lane, Machine, tell};
+use super::pending::{Answer, Asker, Flight, Pending};
+use super::{Effect, Lane, Machine};
 use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
 use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
@@ -43,8 +44,14 @@ impl Machine {
             later(at);
             return wake;
         }
-        self.build(wishes.operations, number, now);
-        wake
+        let mut derived = wishes.operations;
+        loop {
+            self.build(std::mem::take(&mut derived), number, now);
+            // What was refused without a write is answered; more may wait behind it.
+            if self.flight.is_some() || self.reading.is_some() || self.waiting.is_empty() {
+                return wake;
+            }
+        }
     }
 
     /// What the lanes and requests want written.
@@ -72,8 +79,9 @@ impl Machine {
             renew_every: self.config.settings.renew_every(),
             attempts_max: self.config.settings.attempts_max,
             backend_now: Some(self.clock.now(now)),
-            fresh: format!("{}{}-", self.config.fresh, Base36(self.number + 1)).into(),
-            once: &|name| runs_once(catalogue, name),
+            fresh: &self.config.fresh,
+            number: self.number + 1,
+            catalogue,
         };
         see(&view, &mut self.lanes)
     }
@@ -114,11 +122,17 @@ impl Machine {
         if carried > 0 && self.waiting.iter().take(carried).any(|pending| pending.seq > self.fresh_to) {
             return self.ask_to_read();
         }
-        for pending in self.waiting.drain(..carried) {
+        for pending in self.take_carried(carried) {
             let ids = pending.ids;
             let outcome = pending.outcome.unwrap_or(Ok(Outcome::Nothing));
-            tell(&mut self.effects, pending.reply, outcome.map(|outcome| Answer { revision, outcome, ids }));
+            self.tell(pending.asker, outcome.map(|outcome| Answer { revision, outcome, ids }));
         }
+    }
+
+    /// Takes the operations out that a write has carried.
+    fn take_carried(&mut self, carried: usize) -> VecDeque<Pending> {
+        let rest = self.waiting.split_off(carried);
+        std::mem::replace(&mut self.waiting, rest)
     }
 
     /// The answer to [`Effect::Write`].
@@ -128,18 +142,14 @@ impl Machine {
             Ok(written) => {
                 self.recovered();
                 self.clock.saw(written.at, now);
-                for pending in self.waiting.drain(..flight.carried) {
+                for pending in self.take_carried(flight.carried) {
                     let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
                     let ids = pending.ids;
                     let revision = written.revision;
-                    tell(
-                        &mut self.effects,
-                        pending.reply,
-                        outcome.map(|outcome| Answer { revision, outcome, ids }),
-                    );
+                    self.tell(pending.asker, outcome.map(|outcome| Answer { revision, outcome, ids }));
                 }
                 let Flight { document, derived, .. } = flight;
-                self.report(derived);
+                self.report(derived, now);
                 self.adopt(written.revision, document, now);
             }
             Err(BackendError::Conflict) => {
@@ -208,14 +218,14 @@ impl Machine {
                         // Held, but refused by the last of the writes in doubt: which it was cannot be told.
                         _ => Err(Error::MaybeApplied { what: pending.operation.verb() }),
                     };
-                    tell(&mut self.effects, pending.reply, result);
+                    self.tell(pending.asker, result);
                 }
             }
         }
     }
 
     /// Tells of what derived operations did beyond what the document shows.
-    fn report(&mut self, derived: Vec<(Operation, Result<Outcome>)>) {
+    fn report(&mut self, derived: Vec<(Operation, Result<Outcome>)>, now: Instant) {
         for (operation, outcome) in derived {
             match (operation, outcome) {
                 (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => {
@@ -234,6 +244,12 @@ impl Machine {
                     if !lost.is_empty() {
                         let notice = Notice::StartedOnceAndLost { executor, ids: lost };
                         self.effects.push_back(Effect::Notice(notice));
+                    }
+                }
+                (Operation::Renew(executor), Ok(_)) => {
+                    let renew_at = now + self.config.settings.renew_every();
+                    if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
+                        lane.renew_at = Some(renew_at);
                     }
                 }
                 (Operation::GiveBack { executor, .. }, Ok(_)) => {
@@ -265,12 +281,8 @@ impl Machine {
 
     fn answer_carried(&mut self, carried: usize, error: &BackendError) {
         let error = error.clone().into_error(&self.config.facts, &self.config.id);
-        for pending in self.waiting.drain(..carried) {
-            tell(
-                &mut self.effects,
-                pending.reply,
-                Err(in_doubt_or(pending.in_doubt_since, &pending.operation, &error)),
-            );
+        for pending in self.take_carried(carried) {
+            self.tell(pending.asker, Err(in_doubt_or(pending.in_doubt_since, &pending.operation, &error)));
         }
     }
 
@@ -335,7 +347,7 @@ impl Machine {
         }
         for pending in std::mem::take(&mut self.waiting) {
             let error = in_doubt_or(pending.in_doubt_since, &pending.operation, &error);
-            tell(&mut self.effects, pending.reply, Err(error));
+            self.tell(pending.asker, Err(error));
         }
         self.pause.refused = Some(error);
         self.pause.renewing = false;
@@ -362,7 +374,8 @@ impl Machine {
                 _ if place < carried || pending.in_doubt_since.is_some() => Error::MaybeApplied { what },
                 delayed_by => delayed_by.unwrap_or_else(slow),
             };
-            tell(&mut self.effects, pending.reply.take(), Err(error));
+            let asker = std::mem::replace(&mut pending.asker, Asker::Nobody);
+            self.tell(asker, Err(error));
             if place < carried {
                 // The flight counts on it; only the caller waits no longer.
                 self.waiting.push_back(pending);

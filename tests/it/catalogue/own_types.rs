@@ -320,7 +320,7 @@ pub mod r#type {
     }
 
     impl Action {
-        /// Reads a received action: its name, and its fields as they are on the wire.
+        /// Reads a received action: its name, and its fields without `action`, `executor` and `respondTo`.
         ///
         /// # Errors
         /// `Decode` when the fields do not fit the type of that name.
@@ -421,7 +421,7 @@ pub mod self_ {
     }
 
     impl Action {
-        /// Reads a received action: its name, and its fields as they are on the wire.
+        /// Reads a received action: its name, and its fields without `action`, `executor` and `respondTo`.
         ///
         /// # Errors
         /// `Decode` when the fields do not fit the type of that name.

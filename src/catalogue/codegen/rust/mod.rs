@@ -155,7 +155,9 @@ impl Writer {
         self.page.line("");
         let error = format!("{}::Error", self.crate_path);
         self.page.open("impl Action {");
-        self.doc("Reads a received action: its name, and its fields as they are on the wire.");
+        self.doc(
+            "Reads a received action: its name, and its fields without `action`, `executor` and `respondTo`.",
+        );
         self.doc("\n# Errors\n");
         self.doc("`Decode` when the fields do not fit the type of that name.");
         self.page.line(format!(
