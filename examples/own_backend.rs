@@ -34,7 +34,10 @@ fn now() -> BackendTime {
 
 impl Folder {
     fn file(&self, id: &DocumentId) -> PathBuf {
-        let hash = id.as_str().bytes().fold(7_u128, |hash, byte| hash.wrapping_mul(0x10f_2c5d_97a3).wrapping_add(byte.into()));
+        let hash = id
+            .as_str()
+            .bytes()
+            .fold(7_u128, |hash, byte| hash.wrapping_mul(0x10f_2c5d_97a3).wrapping_add(byte.into()));
         self.0.join(format!("{hash:032x}.json"))
     }
 
@@ -43,13 +46,20 @@ impl Folder {
         let file: Value = serde_json::from_str(&text).map_err(failed)?;
         let revision = file["revision"].as_u64().unwrap_or(0);
         let (at, expires) = (now(), file["expires"].as_u64().map(BackendTime));
-        let Some(text) = file["text"].as_str().filter(|_| expires.is_none_or(|end| end > at)) else { return Ok((revision, None)) };
+        let Some(text) = file["text"].as_str().filter(|_| expires.is_none_or(|end| end > at)) else {
+            return Ok((revision, None));
+        };
         let document = Arc::new(Document::from_json(text).map_err(failed)?);
         Ok((revision, Some(Stored { revision: Revision(revision), document, expires, at })))
     }
 
     /// Writes beside and renames, so that a crash leaves the old file or the new one; then rings.
-    fn put(&self, id: &DocumentId, file: &Value, bells: &HashMap<DocumentId, watch::Sender<()>>) -> Result<(), BackendError> {
+    fn put(
+        &self,
+        id: &DocumentId,
+        file: &Value,
+        bells: &HashMap<DocumentId, watch::Sender<()>>,
+    ) -> Result<(), BackendError> {
         let beside = self.file(id).with_extension("new");
         std::fs::write(&beside, file.to_string()).map_err(failed)?;
         std::fs::File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
@@ -83,7 +93,9 @@ impl Backend for Folder {
         let expires = match write.ttl {
             Ttl::Keep => found.and_then(|found| found.expires),
             Ttl::Never => None,
-            Ttl::After(ttl) => Some(BackendTime(at.0 + 1_000 * (ttl + Duration::from_nanos(999_999_999)).as_secs())),
+            Ttl::After(ttl) => {
+                Some(BackendTime(at.0 + 1_000 * (ttl + Duration::from_nanos(999_999_999)).as_secs()))
+            }
         };
         let file = json!({ "revision": newest + 1, "expires": expires.map(|end| end.0), "text": *write.document.to_json() });
         self.put(id, &file, &bells)?;
@@ -94,7 +106,9 @@ impl Backend for Folder {
         let bells = self.1.lock().map_err(failed)?;
         match self.find(id)? {
             (_, None) => Ok(false),
-            (_, Some(found)) if expect.is_some_and(|expect| expect != found.revision) => Err(BackendError::Conflict),
+            (_, Some(found)) if expect.is_some_and(|expect| expect != found.revision) => {
+                Err(BackendError::Conflict)
+            }
             (newest, _) => self.put(id, &json!({ "revision": newest }), &bells).map(|()| true),
         }
     }
