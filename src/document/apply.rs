@@ -78,7 +78,9 @@ impl Step<'_> {
     /// Removes what has become empty, and forgets writers where there is no room for them.
     fn tidy(&mut self) {
         self.document.ledger_mut().tidy();
-        while self.document.size_bytes() > self.allowed_bytes && self.document.ledger_mut().forget_oldest_writer() {}
+        while self.document.size_bytes() > self.allowed_bytes
+            && self.document.ledger_mut().forget_oldest_writer()
+        {}
     }
 
     pub(super) fn done(&mut self) -> Outcome {

@@ -101,7 +101,9 @@ impl Step<'_> {
             let claims = ledger.claims_mut(executor);
             let youngest = if claims.len() > fewest { claims.pop() } else { None };
             match youngest {
-                Some(Claim { n, held: Held::Action(item), .. }) if self.document.check_array(executor).is_ok() => {
+                Some(Claim { n, held: Held::Action(item), .. })
+                    if self.document.check_array(executor).is_ok() =>
+                {
                     returned += 1;
                     self.document.queue_made(executor).push_front(vec![returned_item(&item, n - 1)]);
                     self.document.ledger_mut().tidy();

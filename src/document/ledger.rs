@@ -198,7 +198,9 @@ impl Ledger {
 
     /// Forgets the writer that wrote longest ago, while there is one. Makes room in a full document.
     pub(super) fn forget_oldest_writer(&mut self) -> bool {
-        let Some(oldest) = self.writers.iter().position(|(writer, _)| &**writer != FORGOTTEN) else { return false };
+        let Some(oldest) = self.writers.iter().position(|(writer, _)| &**writer != FORGOTTEN) else {
+            return false;
+        };
         self.writers.drain(..=oldest);
         self.writers.insert(0, (FORGOTTEN.into(), 0));
         true
