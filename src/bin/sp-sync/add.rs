@@ -9,7 +9,9 @@ use sp_sync::{Batch, DocumentId, SyncClient};
 
 use crate::output::{Outcome, Problem};
 use crate::set::nothing_to_do;
-use crate::store::{Access, Common, Store, document_id, json as parse_json, json_or_text, key_value, text};
+use crate::store::{
+    Access, Common, Store, document_id, json as parse_json, json_or_text, key_value, leave, text,
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Add {
@@ -67,7 +69,7 @@ pub(crate) async fn run(arguments: &Add) -> Outcome<()> {
             client
         }
     };
-    client.close().await?;
+    leave(client).await?;
     store.close().await;
     Ok(())
 }

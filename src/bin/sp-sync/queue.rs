@@ -7,7 +7,7 @@ use sp_sync::limits::{LEASE, RENEWALS_PER_LEASE};
 
 use crate::output::{Outcome, Output, Problem, counted};
 use crate::set::told;
-use crate::store::{Access, Common, Store, document_id};
+use crate::store::{Access, Common, Store, document_id, leave};
 
 #[derive(clap::Args)]
 pub(crate) struct Queue {
@@ -157,8 +157,7 @@ pub(crate) async fn withdraw(arguments: &Withdraw) -> Outcome<()> {
     let store = arguments.common.open(Access::Write).await?;
     let client = store.connect_existing(&arguments.document).await?;
     let withdrawn = client.withdraw(&arguments.id.as_str().into()).await?;
-    client.close().await?;
-    drop(client);
+    leave(client).await?;
     if !withdrawn {
         let why = "no waiting action has this id: it was taken, has ended, or never was";
         return Err(Problem::Failed(format!("{why} (`sp-sync queue {}` shows)", arguments.document)));
@@ -173,8 +172,7 @@ pub(crate) async fn clear(arguments: &Clear) -> Outcome<()> {
     let store = arguments.common.open(Access::Write).await?;
     let client = store.connect_existing(&arguments.document).await?;
     let revision = client.clear_actions(arguments.executor.as_str()).await?;
-    client.close().await?;
-    drop(client);
+    leave(client).await?;
     told(&store, &arguments.document, revision, false)?;
     store.close().await;
     Ok(())

@@ -5,7 +5,9 @@ use sp_sync::DocumentId;
 use sp_sync::backend::Revision;
 
 use crate::output::{Outcome, Problem};
-use crate::store::{Access, Common, Store, document_id, json as parse_json, json_or_text, key_value, text};
+use crate::store::{
+    Access, Common, Store, document_id, json as parse_json, json_or_text, key_value, leave, text,
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Set {
@@ -48,7 +50,7 @@ pub(crate) async fn set(arguments: &Set) -> Outcome<()> {
         true => client.get_sync().await?.revision(),
         false => client.set_sync(data).await?,
     };
-    client.close().await?;
+    leave(client).await?;
     told(&store, &arguments.document, revision, is_new)?;
     store.close().await;
     Ok(())
@@ -74,7 +76,7 @@ pub(crate) async fn unset(arguments: &Unset) -> Outcome<()> {
     let store = arguments.common.open(Access::Write).await?;
     let client = store.connect_existing(&arguments.document).await?;
     let revision = client.unset(arguments.keys.clone()).await?;
-    client.close().await?;
+    leave(client).await?;
     told(&store, &arguments.document, revision, false)?;
     store.close().await;
     Ok(())

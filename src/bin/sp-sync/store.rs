@@ -127,6 +127,11 @@ impl Store {
     }
 }
 
+/// Closes a client and lets go of it: a store waits for every handle before it is closed.
+pub(crate) async fn leave(client: SyncClient) -> Outcome<()> {
+    Ok(client.close().await?)
+}
+
 /// The name of a document on the command line.
 pub(crate) fn document_id(text: &str) -> Result<DocumentId, String> {
     DocumentId::new(text).map_err(|error| error.to_string())

@@ -10,7 +10,7 @@ use tokio_stream::StreamExt as _;
 
 use crate::add::seconds;
 use crate::output::{Outcome, Problem};
-use crate::store::{Access, Common, Store, document_id, json as parse_json};
+use crate::store::{Access, Common, Store, document_id, json as parse_json, leave};
 
 #[derive(clap::Args)]
 pub(crate) struct Take {
@@ -65,8 +65,7 @@ pub(crate) async fn run(arguments: &Take) -> Outcome<()> {
     let taken = take(arguments, respond.as_ref(), &store, &mut deliveries).await;
     drop(deliveries);
     // What was taken and not started goes back to the array before anything is said.
-    client.close().await?;
-    drop(client);
+    leave(client).await?;
     store.close().await;
     taken
 }
