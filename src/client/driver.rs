@@ -13,6 +13,7 @@ use tokio_stream::StreamExt as _;
 use super::hand::Hand;
 use super::machine::{Asker, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
+use super::trace;
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
 use crate::error::{Error, Result};
 use crate::id::Executor;
@@ -48,7 +49,8 @@ struct Closing {
     replies: Vec<oneshot::Sender<Result<()>>>,
 }
 
-enum Happened {
+/// What the driver waits for.
+pub(super) enum Happened {
     Written(Result<Written, BackendError>),
     Read(Result<Option<Stored>, BackendError>),
     Watching(Result<Watch, BackendError>),
@@ -126,6 +128,7 @@ impl Driver {
                 self.read = Some(Box::pin(async move { backend.read(&id).await }));
             }
             Effect::Start(start) => {
+                trace::started(&self.shared, &start);
                 let executor = start.executor.clone();
                 let hand = Hand::new(start, self.shared.clone());
                 self.hands.insert(executor, Arc::downgrade(&hand));
@@ -138,7 +141,10 @@ impl Driver {
                 }
             }
             Effect::RenewToken => self.shared.token_refused.send_modify(|times| *times += 1),
-            Effect::Notice(notice) => self.shared.tell(notice),
+            Effect::Notice(notice) => {
+                trace::told(&self.shared, &notice);
+                self.shared.tell(notice);
+            }
             // Whoever asked may have gone; what was asked is done all the same.
             Effect::Answer(reply, result) => drop(reply.send(result)),
             Effect::Recorded(reply, result) => drop(reply.send(result)),
@@ -147,7 +153,7 @@ impl Driver {
 
     fn writing(&self, write: Write) -> Pin<Box<dyn Future<Output = Result<Written, BackendError>> + Send>> {
         let (backend, id) = (self.shared.backend.clone(), self.shared.id.clone());
-        Box::pin(async move { backend.write(&id, write).await })
+        Box::pin(trace::write(&self.shared, &self.machine, async move { backend.write(&id, write).await }))
     }
 
     /// Shows readers the newest state, if it is newer than what they have.
@@ -187,6 +193,7 @@ impl Driver {
     /// Tells the machine what has happened. Answers whether it has anything to decide.
     fn take_in(&mut self, happened: Happened) -> bool {
         let now = Instant::now();
+        trace::happened(&self.shared, &happened);
         match happened {
             Happened::Written(result) => {
                 self.write = None;
@@ -218,6 +225,7 @@ impl Driver {
             }
             Happened::Woken => {
                 for ended in self.shared.take_ended() {
+                    trace::ended(&self.shared, &ended);
                     let start = ended.start;
                     self.machine.ended(&start.executor, &start.id, start.attempt, ended.ending, now);
                 }
