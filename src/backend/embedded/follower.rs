@@ -86,6 +86,10 @@ impl Follower {
         if is_poll {
             self.files.check()?;
         }
+        if !connection.is_autocommit() {
+            // A commit below failed; without this nothing could begin again.
+            connection.prepare_cached("ROLLBACK")?.execute([])?;
+        }
         let due = hub.take_expired(self.clock.now());
         if is_poll || !due.is_empty() {
             self.sweep(connection)?;
