@@ -122,3 +122,17 @@ fn links_between_pages_lead_somewhere() {
         }
     }
 }
+
+/// C46, C62: what plain mode gives up, and what is not supported beside an original client, is said in these words.
+#[test]
+fn the_readme_says_what_is_given_up() {
+    let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "a crash between removal and handler loses the action; an answer lost on removal leaves it unknown who has it, \
+         and it is not run; and with several readers order holds only within each",
+        "one executor served by an original client and by a Rust client at the same time is not supported**: the \
+         original looks at no claims and runs what it sees",
+    ] {
+        assert!(readme.contains(said), "the README does not say: {said}");
+    }
+}
