@@ -83,7 +83,7 @@ impl Events {
     /// Failures, expiries and whatever else an operator may want to know, from now on. A subscriber that lags by
     /// more than 256 loses the oldest and is told how many.
     pub fn notices(&self) -> Notices {
-        Notices { stream: BroadcastStream::new(self.client.shared.notices.subscribe()) }
+        Notices { stream: BroadcastStream::new(self.client.shared.notices()) }
     }
 
     /// Calls back for an event by its original name: `spSyncDocUpdated` with the whole document,

@@ -141,6 +141,7 @@ impl Machine {
         let Some(flight) = self.flight.take() else { return };
         match result {
             Ok(written) => {
+                self.held_at = now;
                 self.recovered();
                 self.clock.saw(written.at, now);
                 for pending in self.take_carried(flight.carried) {
