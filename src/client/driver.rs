@@ -12,6 +12,7 @@ use tokio_stream::StreamExt as _;
 use super::hand::Hand;
 use super::machine::{Asker, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
+use super::trace;
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
 use crate::error::{Error, Result};
 
@@ -48,7 +49,8 @@ struct Closing {
     replies: Vec<oneshot::Sender<Result<()>>>,
 }
 
-enum Happened {
+/// What the driver waits for.
+pub(super) enum Happened {
     Written(Result<Written, BackendError>),
     Read(Result<Option<Stored>, BackendError>),
     Watching(Result<Watch, BackendError>),
@@ -127,6 +129,7 @@ impl Driver {
                 self.read = Some(Box::pin(async move { backend.read(&id).await }));
             }
             Effect::Start(start) => {
+                trace::started(&self.shared, &start);
                 let hand = Hand::new(start, self.shared.clone());
                 self.hands.retain(|hand| hand.strong_count() > 0);
                 self.hands.push(Arc::downgrade(&hand));
@@ -137,7 +140,10 @@ impl Driver {
                 hands.filter(|hand| hand.start.id == id).for_each(|hand| hand.cancel());
             }
             Effect::RenewToken => self.shared.token_refused.send_modify(|times| *times += 1),
-            Effect::Notice(notice) => self.shared.tell(notice),
+            Effect::Notice(notice) => {
+                trace::told(&self.shared, &notice);
+                self.shared.tell(notice);
+            }
             // Whoever asked may have gone; what was asked is done all the same.
             Effect::Answer(reply, result) => drop(reply.send(result)),
             Effect::Recorded(reply, result) => drop(reply.send(result)),
@@ -146,7 +152,7 @@ impl Driver {
 
     fn writing(&self, write: Write) -> Pin<Box<dyn Future<Output = Result<Written, BackendError>> + Send>> {
         let (backend, id) = (self.shared.backend.clone(), self.shared.id.clone());
-        Box::pin(async move { backend.write(&id, write).await })
+        Box::pin(trace::write(&self.shared, &self.machine, async move { backend.write(&id, write).await }))
     }
 
     /// Shows readers the newest state, if it is newer than what they have.
@@ -185,6 +191,7 @@ impl Driver {
 
     /// Tells the machine what has happened. Answers whether it has anything to decide.
     fn take_in(&mut self, happened: Happened, now: Instant) -> bool {
+        trace::happened(&self.shared, &happened);
         match happened {
             Happened::Written(result) => {
                 self.write = None;
@@ -216,6 +223,7 @@ impl Driver {
             }
             Happened::Woken => {
                 for ended in self.shared.take_ended() {
+                    trace::ended(&self.shared, &ended);
                     let start = ended.start;
                     self.machine.ended(&start.executor, &start.id, start.attempt, ended.ending, now);
                 }

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
 
 /// Name of the event for changes of the document (C16).
-pub const DOCUMENT_UPDATED: &str = "spSyncDocUpdated";
+pub(super) const DOCUMENT_UPDATED: &str = "spSyncDocUpdated";
 
 /// Ending of the events for actions: `<executor>ActionsAdded` (C19).
 const ACTIONS_ADDED: &str = "ActionsAdded";

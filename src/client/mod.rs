@@ -25,6 +25,7 @@ mod settings;
 mod shared;
 mod snapshot;
 mod token;
+mod trace;
 mod typed;
 mod updates;
 

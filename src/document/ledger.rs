@@ -14,7 +14,7 @@ use crate::limits::WRITERS_MAX;
 const FORGOTTEN: &str = "";
 
 /// The version of the bookkeeping that this crate writes.
-pub const LEDGER_VERSION: u64 = 1;
+pub(super) const LEDGER_VERSION: u64 = 1;
 
 /// Claims and writers of a document.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -199,6 +199,12 @@ impl Machine {
         self.effects.pop_front()
     }
 
+    /// How many operations the write on its way carries.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn operations_in_flight(&self) -> usize {
+        self.flight.as_ref().map_or(0, |flight| flight.carried + flight.derived.len())
+    }
+
     /// Whether everything accepted has been answered and recorded.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty()

@@ -14,6 +14,7 @@ use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
 use crate::document::{Document, Operation, Outcome, Taken, Verdict, apply, resolve};
 use crate::error::{Error, Result};
+use crate::id::Executor;
 use crate::limits::OPERATIONS_PER_WRITE_MAX;
 
 impl Machine {
@@ -269,7 +270,7 @@ impl Machine {
         }
     }
 
-    fn report_taken(&mut self, executor: crate::Executor, taken: Taken) {
+    fn report_taken(&mut self, executor: Executor, taken: Taken) {
         for item in taken.malformed {
             let found = item.malformed_type().unwrap_or("an object");
             let executor = executor.clone();
