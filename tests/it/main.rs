@@ -3,12 +3,15 @@
 mod adding;
 mod catalogue;
 mod claims;
+#[cfg(feature = "cli")]
+mod cli;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod data;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod events;
+mod examples;
 mod faults;
 mod fidelity;
 mod handles;
