@@ -409,19 +409,36 @@ impl Machine {
                 self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
             }
             lane.corrupt = found.is_some();
-            if !self.config.plain
-                && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write, &mut self.effects)
-            {
-                let executor = lane.executor.clone();
-                self.effects.push_back(Effect::Cancel(executor.clone(), lost.clone()));
-                self.effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
-            }
         }
+        self.reconcile(&document, last_write);
         self.requests.look(&document, &self.config.by, last_write, now + self.config.settings.finish_linger);
         self.state = Some(State { revision, document, changes });
         if self.flight.is_none() {
             self.settle_doubts();
         }
+    }
+
+    /// What has vanished from the document is over here (C40, C60).
+    fn reconcile(&mut self, document: &Document, last_write: Option<u64>) {
+        if self.config.plain {
+            return;
+        }
+        let in_flight = self.flight.as_ref().map(|flight| flight.number);
+        let Self { lanes, effects, config, .. } = self;
+        for lane in lanes {
+            if let Some(lost) = lane.reconcile(document, &config.by, last_write, in_flight, effects) {
+                let executor = lane.executor.clone();
+                effects.push_back(Effect::Cancel(executor.clone(), lost.clone()));
+                effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
+            }
+        }
+    }
+
+    /// The same with the newest document, once it is known that no write on its way made it.
+    fn reconcile_newest(&mut self) {
+        let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else { return };
+        let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
+        self.reconcile(&document, last_write);
     }
 
     fn removed(&mut self) {
