@@ -12,10 +12,10 @@ mod events;
 mod faults;
 mod fidelity;
 mod handles;
-#[cfg(feature = "codegen")]
-mod node;
 mod history;
 mod limits;
+#[cfg(feature = "codegen")]
+mod node;
 mod opening;
 mod original;
 mod plain;
