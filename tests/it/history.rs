@@ -117,7 +117,9 @@ async fn write(store: Memory, writer: usize, seed: u64, count: u64, history: His
 /// each writer's order holds, nothing starts twice without saying so, and at-most-once means once.
 #[tokio::test(start_paused = true)]
 async fn what_must_hold_holds_whatever_happens() {
-    for seed in [1, 2, 3] {
+    // More of them for a soak: SP_SYNC_SEEDS=500.
+    let seeds = std::env::var("SP_SYNC_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(6);
+    for seed in 1..=seeds {
         live_through(seed).await;
     }
 }
