@@ -92,6 +92,13 @@ impl Delivery {
         self.end(Ending::Finished { response: None, reply: Some(reply) }, told).await
     }
 
+    /// As [`finish`](Self::finish), without waiting until the end is recorded: the ends of a run of quick actions
+    /// share one write. A crash within [`finish_linger`](super::Settings::finish_linger) repeats them, with
+    /// attempt > 1.
+    pub fn done(self) {
+        self.hand.end(Ending::Finished { response: None, reply: None });
+    }
+
     /// The action is done; the response is posted in the same write, if the action asks for one (C39, C47).
     ///
     /// # Errors

@@ -24,4 +24,7 @@ mod sensitive;
 mod support;
 mod support_b;
 mod taking;
+mod tidy;
 mod tokens;
+#[cfg(feature = "tracing")]
+mod traces;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::remembered::Remembered;
 use super::write::runs_once;
-use super::{Base36, Effect};
+use super::{Effect, numbered};
 use crate::catalogue::Catalogue;
 use crate::document::{Claim, Document, Mark, Operation, Response};
 use crate::document::{Failure, Held, Item};
@@ -266,7 +266,8 @@ impl Lane {
             let operation =
                 Operation::Finish { executor, id: ended.id.clone(), response: ended.response.clone() };
             wishes.operations.push(operation);
-            let waits = ended.reply.is_some() || ended.response.is_some() || careful || !more;
+            let awaited = ended.reply.as_ref().is_some_and(|reply| !reply.is_closed());
+            let waits = awaited || ended.response.is_some() || careful || !more;
             if waits || ended.linger_until <= view.now {
                 wishes.urgent = true;
             } else {
@@ -345,7 +346,7 @@ impl Lane {
         let released = self.released(document, view, wishes);
         let executor = self.executor.clone();
         if document.waiting(executor.as_str()).iter().any(|item| is_free(item, view.by, &released)) {
-            let fresh = format!("{}{}-", view.fresh, Base36(view.number)).into();
+            let fresh = (numbered(view.fresh, view.number) + "-").into();
             wishes.push(Operation::Claim { executor, fresh, released });
         }
     }
@@ -397,17 +398,23 @@ impl Lane {
         in_flight: Option<u64>,
         effects: &mut VecDeque<Effect>,
     ) -> Option<ActionId> {
+        if self.ended.is_empty() && self.retry.is_none() && self.running.is_none() {
+            return None;
+        }
         let claims = document.claims(self.executor.as_str());
         let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
         let held = |ended: &Ended| ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
         // The document may be the one just written, told by the watch before the answer, and too full for our stamp.
         let untold = |ended: &Ended| ended.sent.is_some() && ended.sent == in_flight && !held(ended);
-        let ended = std::mem::take(&mut self.ended).into_iter();
-        let (open, gone) = ended.partition(|ended| mine(&ended.id) || untold(ended));
-        self.ended = open;
-        for ended in gone {
+        for ended in self.ended.extract_if(.., |ended| !mine(&ended.id) && !untold(ended)) {
             let held = held(&ended);
-            self.finished.insert(ended.id.clone(), 0);
+            // One that somebody else holds, or that was put back, is not finished and may come here again.
+            let is_it = |id: Option<&ActionId>| id == Some(&ended.id);
+            let left = document.waiting(self.executor.as_str()).iter().any(|item| is_it(item.id()))
+                || claims.iter().any(|claim| is_it(claim.id()));
+            if !left {
+                self.finished.insert(ended.id.clone(), 0);
+            }
             answer(effects, ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
         }
         if self.retry.as_ref().is_some_and(|retry| !retry.plain && !mine(&retry.id)) {

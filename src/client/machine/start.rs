@@ -67,6 +67,12 @@ impl Machine {
         let document = state.document.clone();
         let Some(claim) = self.lanes[place].next_claim(&document, &self.config.by) else { return Next::Wait };
         let Some(id) = claim.id().cloned() else { return Next::Wait };
+        if now > self.held_at + self.config.settings.lease {
+            // This process was asleep, or the backend away, for so long that another may have taken over: the claim
+            // must be shown to hold before anything is started on it.
+            self.lanes[place].renew_at = Some(now);
+            return Next::Wait;
+        }
         let (item, once) = match &claim.held {
             Held::Action(item) => (item.clone(), false),
             Held::Once(_) => match self.lanes[place].once.take().filter(|item| item.id() == Some(&id)) {
@@ -77,7 +83,8 @@ impl Machine {
             },
         };
         if once {
-            return Next::Start(self.begin(place, id, item, claim.n), claim.n, How::Once);
+            // Started once means a first attempt, however often its claim has changed hands.
+            return Next::Start(self.begin(place, id, item, 1), claim.n, How::Once);
         }
         let executor = self.lanes[place].executor.clone();
         if self.requests.give(&executor, &item, &self.config.by) {

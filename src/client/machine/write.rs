@@ -147,6 +147,7 @@ impl Machine {
         }
         match result {
             Ok(written) => {
+                self.held_at = now;
                 self.recovered();
                 self.clock.saw(written.at, now);
                 for pending in self.take_carried(flight.carried) {
@@ -288,7 +289,7 @@ impl Machine {
         }
     }
 
-    fn report_taken(&mut self, executor: crate::Executor, taken: Taken) {
+    fn report_taken(&mut self, executor: Executor, taken: Taken) {
         for item in taken.malformed {
             let found = item.malformed_type().unwrap_or("an object");
             let executor = executor.clone();
