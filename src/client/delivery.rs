@@ -91,6 +91,13 @@ impl Delivery {
         self.end(Ending::Finished { response: None, reply: Some(reply) }, told).await
     }
 
+    /// As [`finish`](Self::finish), without waiting until the end is recorded: the ends of a run of quick actions
+    /// share one write. A crash within [`finish_linger`](super::Settings::finish_linger) repeats them, with
+    /// attempt > 1.
+    pub fn done(self) {
+        self.hand.end(Ending::Finished { response: None, reply: None });
+    }
+
     /// The action is done; the response is posted in the same write, if the action asks for one (C39, C47).
     ///
     /// # Errors
@@ -101,18 +108,13 @@ impl Delivery {
     /// # Cancel safety
     /// As [`finish`](Self::finish).
     pub async fn respond(self, response: impl Serialize) -> Result<()> {
-        let checked = fields(&response).and_then(|fields| self.check(fields));
-        match checked {
+        match self.check(&response) {
             Ok(fields) => {
                 let (reply, told) = oneshot::channel();
                 self.end(Ending::Finished { response: Some(fields), reply: Some(reply) }, told).await
             }
             Err(error) => {
-                self.hand.end(Ending::Failed {
-                    failure: Failure::new("response", error.to_string()),
-                    again: true,
-                    reply: None,
-                });
+                self.leave(unfit(&error));
                 Err(error)
             }
         }
@@ -165,9 +167,26 @@ impl Delivery {
         told.await.map_err(|_| client.over())?
     }
 
-    fn check(&self, fields: Map<String, Value>) -> Result<Map<String, Value>> {
-        self.client.shared.catalogue.build_response(self.action.name(), fields)
+    /// Ends the action without waiting until that is recorded: ends of quick actions then share a write.
+    pub(super) fn leave(self, ending: Ending) {
+        self.hand.end(ending);
     }
+
+    /// The end with this response, or the failure that an unfit response is (C53).
+    pub(super) fn ending(&self, response: impl Serialize) -> Ending {
+        match self.check(&response) {
+            Ok(fields) => Ending::Finished { response: Some(fields), reply: None },
+            Err(error) => unfit(&error),
+        }
+    }
+
+    fn check(&self, response: &impl Serialize) -> Result<Map<String, Value>> {
+        self.client.shared.catalogue.build_response(self.action.name(), fields(response)?)
+    }
+}
+
+fn unfit(error: &Error) -> Ending {
+    Ending::Failed { failure: Failure::new("response", error.to_string()), again: true, reply: None }
 }
 
 /// The right to answer one action once, after its delivery was [detached](Delivery::detach) or given as an event.

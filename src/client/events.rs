@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -13,8 +12,8 @@ use tokio_stream::{Stream, StreamExt as _};
 
 use super::SyncClient;
 use super::delivery::Responder;
-use super::hand::Hand;
 use super::notice::Notice;
+use super::place::Place;
 use super::shared::Kind;
 use super::updates::{KeyUpdates, Updates};
 use crate::action::Action;
@@ -22,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
 
 /// Name of the event for changes of the document (C16).
-pub const DOCUMENT_UPDATED: &str = "spSyncDocUpdated";
+pub(super) const DOCUMENT_UPDATED: &str = "spSyncDocUpdated";
 
 /// Ending of the events for actions: `<executor>ActionsAdded` (C19).
 const ACTIONS_ADDED: &str = "ActionsAdded";
@@ -61,8 +60,8 @@ impl Events {
     pub fn actions_added(&self, executor: impl Into<Executor>) -> Result<ActionsAdded> {
         let executor = executor.into();
         self.client.shared.check_executor(&executor)?;
-        let (key, hands) = self.client.shared.register(executor, Kind::Listener);
-        Ok(ActionsAdded { client: self.client.clone(), key, hands })
+        let (key, place) = self.client.shared.register(executor, Kind::Listener);
+        Ok(ActionsAdded { client: self.client.clone(), key, place })
     }
 
     /// `extensionActionsAdded` of the proctoring catalogue; see [`actions_added`](Self::actions_added).
@@ -84,7 +83,7 @@ impl Events {
     /// Failures, expiries and whatever else an operator may want to know, from now on. A subscriber that lags by
     /// more than 256 loses the oldest and is told how many.
     pub fn notices(&self) -> Notices {
-        Notices { stream: BroadcastStream::new(self.client.shared.notices.subscribe()) }
+        Notices { stream: BroadcastStream::new(self.client.shared.notices()) }
     }
 
     /// Calls back for an event by its original name: `spSyncDocUpdated` with the whole document,
@@ -165,15 +164,15 @@ impl ActionEvent {
 pub struct ActionsAdded {
     client: SyncClient,
     key: u64,
-    hands: mpsc::Receiver<Arc<Hand>>,
+    place: Arc<Place>,
 }
 
 impl Stream for ActionsAdded {
     type Item = ActionEvent;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let Some(hand) = ready!(self.hands.poll_recv(context)) else { return Poll::Ready(None) };
+            let Some(hand) = ready!(self.place.poll_take(context)) else { return Poll::Ready(None) };
             hand.see();
             let Some(action) = hand.action().cloned() else { continue };
             let responder = Responder::new(&self.client, &hand);

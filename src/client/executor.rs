@@ -4,13 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt as _};
 
 use super::SyncClient;
 use super::delivery::Delivery;
-use super::hand::Hand;
 use super::handlers::Handlers;
+use super::place::Place;
 use super::shared::Kind;
 use crate::error::Result;
 use crate::id::Executor;
@@ -31,8 +30,8 @@ impl ExecutorHandle {
     /// subscriptions of one client take turns; the order stays. An executor that the catalogue does not have has no
     /// actions: the stream waits for ever, and [`actions_added`](super::Events::actions_added) tells.
     pub fn subscribe(&self) -> Deliveries {
-        let (key, hands) = self.client.shared.register(self.executor.clone(), Kind::Handler);
-        Deliveries { client: self.client.clone(), key, hands }
+        let (key, place) = self.client.shared.register(self.executor.clone(), Kind::Handler);
+        Deliveries { client: self.client.clone(), key, place }
     }
 
     /// Carries actions out with a table of typed handlers until the client ends or this call is dropped. A handler
@@ -60,15 +59,15 @@ impl ExecutorHandle {
 pub struct Deliveries {
     client: SyncClient,
     key: u64,
-    hands: mpsc::Receiver<Arc<Hand>>,
+    place: Arc<Place>,
 }
 
 impl Stream for Deliveries {
     type Item = Delivery;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let Some(hand) = ready!(self.hands.poll_recv(context)) else { return Poll::Ready(None) };
+            let Some(hand) = ready!(self.place.poll_take(context)) else { return Poll::Ready(None) };
             if let Some(delivery) = Delivery::new(self.client.clone(), hand) {
                 return Poll::Ready(Some(delivery));
             }

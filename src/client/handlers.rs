@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::delivery::Delivery;
+use super::machine::Ending;
 use crate::catalogue::typed::{TypedAction, TypedRequest};
 use crate::document::Failure;
-use crate::error::Result;
 
 /// What a handler has to say in the end: nothing, or a response.
 type Said = std::result::Result<Option<Value>, Failure>;
@@ -55,25 +55,24 @@ impl Handlers {
         self
     }
 
-    /// Carries one action out. What goes wrong while its end is recorded is seen as a notice.
+    /// Carries one action out. Its end is recorded while the next one is carried out; what goes wrong with that is
+    /// seen as a notice.
     pub(super) async fn carry_out(&self, delivery: Delivery) {
-        let _: Result<()> = match self.by_name.get(delivery.action().name()) {
-            None => {
-                let message = format!("there is no handler for `{}`", delivery.action().name());
-                delivery.reject(Failure::new("no_handler", message)).await
-            }
-            Some(handler) => {
-                let said = tokio::select! {
-                    said = handler(delivery.action().to_value()) => said,
-                    () = delivery.cancelled() => return,
-                };
-                match said {
-                    Ok(None) => delivery.finish().await,
-                    Ok(Some(response)) => delivery.respond(response).await,
-                    Err(failure) => delivery.fail(failure).await,
-                }
-            }
+        let Some(handler) = self.by_name.get(delivery.action().name()) else {
+            let message = format!("there is no handler for `{}`", delivery.action().name());
+            let failure = Failure::new("no_handler", message);
+            return delivery.leave(Ending::Failed { failure, again: false, reply: None });
         };
+        let said = tokio::select! {
+            said = handler(delivery.action().to_value()) => said,
+            () = delivery.cancelled() => return,
+        };
+        let ending = match said {
+            Ok(None) => Ending::Finished { response: None, reply: None },
+            Ok(Some(response)) => delivery.ending(response),
+            Err(failure) => Ending::Failed { failure, again: true, reply: None },
+        };
+        delivery.leave(ending);
     }
 }
 

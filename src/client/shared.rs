@@ -1,14 +1,15 @@
 //! What the handles of one client and its driver share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use super::hand::{Ended, Hand};
 use super::machine::{Addition, Reply, State, Wait};
 use super::notice::Notice;
+use super::place::Place;
 use super::settings::Settings;
 use super::token::Fresh;
 use crate::backend::{Backend, Ttl};
@@ -57,7 +58,8 @@ pub(super) struct Shared {
     pub(super) states: watch::Sender<Seen>,
     /// States that look different to the application.
     pub(super) updates: watch::Sender<Seen>,
-    pub(super) notices: broadcast::Sender<Notice>,
+    /// Made when somebody first listens: it is by far the largest part of an idle client.
+    notices: OnceLock<broadcast::Sender<Notice>>,
     /// The token in use, where the backend needs one.
     pub(super) token: watch::Sender<Option<Fresh>>,
     /// How often the backend has refused a token.
@@ -74,6 +76,8 @@ struct Hub {
     takers: Vec<Taker>,
     /// At most one for each action handed out.
     ended: Vec<Ended>,
+    /// The driver is gone: nothing more can be recorded.
+    over: bool,
 }
 
 #[derive(Debug)]
@@ -81,8 +85,7 @@ struct Taker {
     key: u64,
     executor: Executor,
     kind: Kind,
-    /// One place: actions of an executor come one at a time.
-    sender: mpsc::Sender<Arc<Hand>>,
+    place: Arc<Place>,
 }
 
 /// How a taker takes.
@@ -126,7 +129,7 @@ impl Shared {
             plain,
             states: watch::Sender::new(seen.clone()),
             updates: watch::Sender::new(seen),
-            notices: broadcast::Sender::new(NOTICES_KEPT),
+            notices: OnceLock::new(),
             token: watch::Sender::new(None),
             token_refused: watch::Sender::new(0),
             keys: AtomicU64::new(1),
@@ -155,14 +158,18 @@ impl Shared {
         }
     }
 
-    pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, mpsc::Receiver<Arc<Hand>>) {
-        let (sender, receiver) = mpsc::channel(1);
+    pub(super) fn register(&self, executor: Executor, kind: Kind) -> (u64, Arc<Place>) {
+        let place = Arc::<Place>::default();
         let key = self.next_key();
         let mut hub = self.hub();
-        hub.takers.push(Taker { key, executor, kind, sender });
+        if hub.over {
+            place.end();
+        } else {
+            hub.takers.push(Taker { key, executor, kind, place: place.clone() });
+        }
         drop(hub);
         self.wake.notify_one();
-        (key, receiver)
+        (key, place)
     }
 
     /// A number not used before by this client.
@@ -170,8 +177,13 @@ impl Shared {
         self.keys.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The subscriber is gone. What lay unread in its place is for others.
     pub(super) fn unregister(&self, key: u64) {
-        self.hub().takers.retain(|taker| taker.key != key);
+        let mut hub = self.hub();
+        let gone = hub.takers.iter().position(|taker| taker.key == key).map(|place| hub.takers.remove(place));
+        drop(hub);
+        // Outside the lock: the last hand that lets go notes its end in the hub.
+        drop(gone.and_then(|taker| taker.place.end()));
         self.wake.notify_one();
     }
 
@@ -183,26 +195,28 @@ impl Shared {
     /// Gives an action to every listener, and to one handler.
     pub(super) fn hand_out(&self, hand: &Arc<Hand>) {
         let mut hub = self.hub();
-        let mut handed = None;
-        for taker in hub.takers.iter().filter(|taker| taker.executor == hand.start.executor) {
-            // A place is free: the action before has ended. A closed receiver is on its way to unregister.
-            let given = match taker.kind {
-                Kind::Listener => taker.sender.try_send(hand.clone()).is_ok(),
-                Kind::Handler => handed.is_none() && taker.sender.try_send(hand.clone()).is_ok(),
-            };
-            if given && taker.kind == Kind::Handler {
-                handed = Some(taker.key);
-            }
-        }
-        // Handlers take turns.
-        if let Some(place) = handed.and_then(|key| hub.takers.iter().position(|taker| taker.key == key)) {
-            let taker = hub.takers.remove(place);
+        let is_for = |taker: &&Taker| taker.executor == hand.start.executor;
+        let listeners = hub.takers.iter().filter(is_for).filter(|taker| taker.kind == Kind::Listener);
+        let mut before: Vec<_> = listeners.map(|taker| taker.place.give(hand.clone())).collect();
+        let handler = hub.takers.iter().position(|taker| is_for(&taker) && taker.kind == Kind::Handler);
+        if let Some(handler) = handler {
+            // Handlers take turns.
+            let taker = hub.takers.remove(handler);
+            before.push(taker.place.give(hand.clone()));
             hub.takers.push(taker);
         }
+        // Only now may hands let go: the last one notes its end in the hub.
+        drop(hub);
+        drop(before);
     }
 
+    /// Notes an end for the driver. Without one it is dropped, which tells whoever waits for it to be recorded.
     pub(super) fn note_end(&self, ended: Ended) {
-        self.hub().ended.push(ended);
+        let mut hub = self.hub();
+        if !hub.over {
+            hub.ended.push(ended);
+        }
+        drop(hub);
         self.wake.notify_one();
     }
 
@@ -210,15 +224,31 @@ impl Shared {
         std::mem::take(&mut self.hub().ended)
     }
 
-    /// Ends all streams of actions.
-    pub(super) fn dismiss_takers(&self) {
-        let takers = std::mem::take(&mut self.hub().takers);
-        drop(takers);
+    /// The driver is gone: readers are told why, streams of actions end, and no end waits to be recorded.
+    pub(super) fn end(&self, why: &Error) {
+        let mut hub = self.hub();
+        if std::mem::replace(&mut hub.over, true) {
+            return;
+        }
+        let left = (std::mem::take(&mut hub.takers), std::mem::take(&mut hub.ended));
+        drop(hub);
+        let seen = Seen::Over(why.clone());
+        self.states.send_replace(seen.clone());
+        self.updates.send_replace(seen);
+        let (takers, ended) = left;
+        takers.iter().for_each(|taker| drop(taker.place.end()));
+        drop(ended);
+    }
+
+    pub(super) fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.get_or_init(|| broadcast::Sender::new(NOTICES_KEPT)).subscribe()
     }
 
     pub(super) fn tell(&self, notice: Notice) {
         // Without a listener there is nobody to tell.
-        let _ = self.notices.send(notice);
+        if let Some(notices) = self.notices.get() {
+            let _ = notices.send(notice);
+        }
     }
 }
 

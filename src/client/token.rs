@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::shared::{Command, Shared};
+use super::shared::{Command, Seen, Shared};
 use crate::backend::Backend;
 use crate::error::{Error, Result, Retry};
 use crate::id::DocumentId;
@@ -48,26 +48,35 @@ pub(super) async fn first(
 }
 
 /// Asks for new tokens until the client ends: when little time remains of the present one, and when it was refused.
-pub(super) async fn keep_fresh(
+pub(super) fn keep_fresh(
     tokens: Arc<dyn TokenProvider>,
     shared: Arc<Shared>,
-    commands: mpsc::WeakSender<Command>,
-) {
+    commands: mpsc::WeakSender<Box<Command>>,
+) -> impl Future<Output = ()> + Send {
     let mut states = shared.states.subscribe();
-    tokio::select! {
-        _ = states.wait_for(|seen| matches!(seen, super::shared::Seen::Over(_))) => {}
-        () = renew_for_ever(&*tokens, &shared, &commands) => {}
+    // Subscribed before the client is in use: no refusal falls between.
+    let (installed, refusals) = (shared.token.subscribe(), shared.token_refused.subscribe());
+    async move {
+        tokio::select! {
+            _ = states.wait_for(|seen| matches!(seen, Seen::Over(_))) => {}
+            () = renew_for_ever(&*tokens, &shared, &commands, installed, refusals) => {}
+        }
     }
 }
 
-async fn renew_for_ever(tokens: &dyn TokenProvider, shared: &Shared, commands: &mpsc::WeakSender<Command>) {
+async fn renew_for_ever(
+    tokens: &dyn TokenProvider,
+    shared: &Shared,
+    commands: &mpsc::WeakSender<Box<Command>>,
+    mut installed: watch::Receiver<Option<Fresh>>,
+    mut refusals: watch::Receiver<u64>,
+) {
     let settings = &shared.settings;
-    let mut installed = shared.token.subscribe();
-    let mut refusals = shared.token_refused.subscribe();
     let mut failures = 0_u32;
     // The provider has said that it has no more to give.
     let mut last = false;
     let mut expired = false;
+    let Some(mut given) = installed.borrow().as_ref().map(|present| present.token.clone()) else { return };
     loop {
         let Some(present) = installed.borrow_and_update().clone() else { return };
         let ask_at = match failures {
@@ -92,7 +101,7 @@ async fn renew_for_ever(tokens: &dyn TokenProvider, shared: &Shared, commands: &
         let within = Instant::now() + settings.connect_within;
         let until = present.ends.filter(|_| !expired).map_or(within, |ends| ends.min(within));
         let renewed = match last {
-            false => timeout_at(until, renew(tokens, shared, &present)).await,
+            false => timeout_at(until, renew(tokens, shared, &mut given)).await,
             true => Ok(Err(Error::TokenExpired)),
         };
         match renewed {
@@ -122,12 +131,14 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Asks for a token and installs it. A provider that gives the same again has no new one.
-async fn renew(tokens: &dyn TokenProvider, shared: &Shared, present: &Fresh) -> Result<()> {
+/// Asks for a token and installs it. A provider that gives the same again has no new one; the application may have
+/// installed a better one meanwhile.
+async fn renew(tokens: &dyn TokenProvider, shared: &Shared, given: &mut Token) -> Result<()> {
     let token = tokens.token().await?;
-    if token.secret() == present.token.secret() {
+    if token.secret() == given.secret() {
         return Err(Error::TokenExpired);
     }
+    *given = token.clone();
     install(shared, &token).await
 }
 
@@ -143,9 +154,9 @@ pub(super) async fn install(shared: &Shared, token: &Token) -> Result<()> {
     Ok(())
 }
 
-async fn send(commands: &mpsc::WeakSender<Command>, command: Command) -> bool {
+async fn send(commands: &mpsc::WeakSender<Box<Command>>, command: Command) -> bool {
     match commands.upgrade() {
-        Some(commands) => commands.send(command).await.is_ok(),
+        Some(commands) => commands.send(Box::new(command)).await.is_ok(),
         None => false,
     }
 }

@@ -22,8 +22,8 @@ pub struct Applied {
 /// Applies operations to a document. Total: any document and any operations give an answer.
 ///
 /// The next document is no longer than `rules.document_bytes_max`, or than the document was where somebody else has
-/// made it longer. To keep that, the list of writers is shortened first; only the growing digits of `Renew` and
-/// `Retry` may exceed it, by a byte or two, when nothing is left to forget.
+/// made it longer. To keep that, the list of writers is shortened; when nothing is left to forget, the mark of that
+/// (33 bytes) or a growing digit of `Renew` and `Retry` may still exceed it, and the backend refuses the write.
 #[must_use]
 pub fn apply<'a>(
     document: &Document,

@@ -54,13 +54,14 @@ impl Step<'_> {
         let (mut taken, mut left) = (Taken::default(), Vec::<Arc<Item>>::new());
         for item in self.document.waiting(executor.as_str()) {
             let duplicate = item.id().is_some_and(|id| seen.contains(id));
-            let mine = item.tag().to.as_ref().is_none_or(|to| *to == self.writer.by)
+            let mine = !is_addressed(item)
+                || item.tag().to.as_ref() == Some(&self.writer.by)
                 || item.id().is_some_and(|id| released.contains(id));
             let place = if item.action().is_none() {
                 &mut taken.malformed
             } else if duplicate {
                 &mut taken.duplicates
-            } else if mine && taken.items.len() < room && left.iter().all(|left| is_for_another(left)) {
+            } else if mine && taken.items.len() < room && left.iter().all(|left| is_addressed(left)) {
                 seen.extend(item.id().cloned());
                 &mut taken.items
             } else {
@@ -246,9 +247,10 @@ impl Step<'_> {
     }
 }
 
-/// A response meant for a certain client holds up nothing behind it (C51).
-fn is_for_another(item: &Item) -> bool {
-    item.tag().to.is_some()
+/// A response meant for a certain client holds up nothing behind it (C51). One without an id could never be released
+/// to others, so it is for anybody.
+fn is_addressed(item: &Item) -> bool {
+    item.tag().to.is_some() && item.id().is_some()
 }
 
 /// An action on its way back to the array: it remembers attempts already begun.
@@ -273,7 +275,7 @@ struct Begun {
 impl Begun {
     fn may_have_begun(&mut self, claim: &Claim) -> bool {
         let repeated = claim.n > 1;
-        let counts = !self.over && !(self.past_oldest && repeated);
+        let counts = !self.over && (!self.past_oldest || !repeated);
         self.past_oldest = true;
         self.over |= repeated;
         counts

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::is_reserved;
-use super::size::json_len;
+use super::size::{json_len, text_len};
 use crate::action::BOOKKEEPING_KEY;
 use crate::error::{Error, Result};
 
@@ -15,7 +15,7 @@ pub(super) struct Fields {
 }
 
 fn entry_len(key: &str, value: &Value) -> usize {
-    json_len(key) + 1 + json_len(value)
+    text_len(key) + 1 + json_len(value)
 }
 
 impl Fields {

@@ -204,7 +204,9 @@ impl Tag {
     }
 
     fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { id, from, re, to, error, exp, n, rest } = self;
+        let texts = id.is_none() && from.is_none() && re.is_none() && to.is_none();
+        texts && error.is_none() && exp.is_none() && n.is_none() && rest.is_empty()
     }
 }
 

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
 use super::item::Item;
-use super::size::{digits, enclosed_len, json_len};
+use super::size::{digits, enclosed_len, json_len, text_len};
 use crate::id::{ActionId, Executor};
 use crate::limits::WRITERS_MAX;
 
@@ -14,7 +14,7 @@ use crate::limits::WRITERS_MAX;
 const FORGOTTEN: &str = "";
 
 /// The version of the bookkeeping that this crate writes.
-pub const LEDGER_VERSION: u64 = 1;
+pub(super) const LEDGER_VERSION: u64 = 1;
 
 /// Claims and writers of a document.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,9 +89,9 @@ impl Claim {
     fn len(&self) -> usize {
         let held = match &self.held {
             Held::Action(item) => r#","a":"#.len() + item.len(),
-            Held::Once(id) => r#","once":"#.len() + json_len(id.as_str()),
+            Held::Once(id) => r#","once":"#.len() + text_len(id.as_str()),
         };
-        r#"{"by":,"n":,"t":}"#.len() + json_len(&*self.by) + digits(self.n.into()) + digits(self.t) + held
+        r#"{"by":,"n":,"t":}"#.len() + text_len(&self.by) + digits(self.n.into()) + digits(self.t) + held
     }
 }
 
@@ -193,12 +193,17 @@ impl Ledger {
 
     /// Whether every writer since the list was begun is still in it: a writer that is not there has never written.
     pub(super) fn knows_every_writer(&self) -> bool {
-        self.writers.len() < WRITERS_MAX && self.last_write(FORGOTTEN).is_none()
+        self.writers.len() < WRITERS_MAX && !self.writers.iter().any(Self::is_mark)
+    }
+
+    /// Whether this entry only says that writers were forgotten.
+    pub(super) fn is_mark((writer, _): &(Arc<str>, u64)) -> bool {
+        &**writer == FORGOTTEN
     }
 
     /// Forgets the writer that wrote longest ago, while there is one. Makes room in a full document.
     pub(super) fn forget_oldest_writer(&mut self) -> bool {
-        let Some(oldest) = self.writers.iter().position(|(writer, _)| &**writer != FORGOTTEN) else {
+        let Some(oldest) = self.writers.iter().position(|entry| !Self::is_mark(entry)) else {
             return false;
         };
         self.writers.drain(..=oldest);
@@ -212,13 +217,13 @@ impl Ledger {
             .claims
             .iter()
             .map(|(executor, claims)| {
-                json_len(executor.as_str())
+                text_len(executor.as_str())
                     + 1
                     + enclosed_len(claims.len(), claims.iter().map(Claim::len).sum())
             })
             .sum();
         let writers =
-            self.writers.iter().map(|(writer, number)| "[,]".len() + json_len(&**writer) + digits(*number));
+            self.writers.iter().map(|(writer, number)| "[,]".len() + text_len(writer) + digits(*number));
         let mut parts = r#""v":1"#.len();
         let mut count = 1;
         if !self.claims.is_empty() {
@@ -229,7 +234,7 @@ impl Ledger {
             parts += r#""w":"#.len() + enclosed_len(self.writers.len(), writers.sum());
             count += 1;
         }
-        parts += self.rest.iter().map(|(key, value)| json_len(key) + 1 + json_len(value)).sum::<usize>();
+        parts += self.rest.iter().map(|(key, value)| text_len(key) + 1 + json_len(value)).sum::<usize>();
         enclosed_len(count + self.rest.len(), parts)
     }
 }

@@ -75,6 +75,10 @@ pub enum Operation {
         response: Option<Response>,
     },
     /// Returns this client's claims to the front of the array, in order (C44).
+    ///
+    /// A client that has begun to give back repeats it until it has seen that it holds nothing, and starts no handler of
+    /// this executor before: a write whose answer was lost may still land, and would return as not begun what was
+    /// started meanwhile.
     GiveBack {
         /// Whose claims.
         executor: Executor,

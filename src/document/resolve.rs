@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Document;
+use super::ledger::Ledger;
 use super::operation::Operation;
 
 /// What a later document tells of a write whose answer was lost.
@@ -44,7 +45,8 @@ pub fn resolve(
     let before: &[(Arc<str>, u64)] = base.ledger().map_or(&[], |ledger| ledger.writers());
     let goes_on = || before.iter().all(|(writer, _)| writers.iter().any(|(other, _)| other == writer));
     let complete = later.ledger().is_some_and(|ledger| ledger.knows_every_writer()) && !base.is_foreign();
-    if before.iter().any(|entry| writers.contains(entry)) || complete && goes_on() {
+    let untouched = |entry: &&(Arc<str>, u64)| !Ledger::is_mark(entry) && writers.contains(entry);
+    if before.iter().any(|entry| untouched(&entry)) || complete && goes_on() {
         Verdict::NotHeld
     } else {
         Verdict::Unknown

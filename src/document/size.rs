@@ -26,6 +26,12 @@ pub(super) fn json_len<T: Serialize + ?Sized>(value: &T) -> usize {
     }
 }
 
+/// Bytes that `text` takes as a JSON string. Most texts here have nothing to escape: then it is as long as it is.
+pub(super) fn text_len(text: &str) -> usize {
+    let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if text.bytes().any(escaped) { json_len(text) } else { text.len() + 2 }
+}
+
 /// Bytes of `[a,b,c]` or `{…}` around `count` members that take `members` bytes together.
 pub(super) const fn enclosed_len(count: usize, members: usize) -> usize {
     2 + members + count.saturating_sub(1)
@@ -36,5 +42,28 @@ pub(super) const fn digits(number: u64) -> usize {
     match number.checked_ilog10() {
         Some(log) => log as usize + 1,
         None => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_counted_as_it_is_written() {
+        for text in [
+            "",
+            "plain",
+            "é – 漢 🙂",
+            "quote\"",
+            "back\\slash",
+            "line\nend",
+            "nul\0",
+            "\u{7f}",
+            "\u{1f}",
+            "/",
+        ] {
+            assert_eq!(text_len(text), json_len(text), "{text:?}");
+        }
     }
 }

@@ -1,9 +1,30 @@
 //! One test binary, a module for each behaviour.
 
+mod adding;
 mod catalogue;
+mod claims;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod data;
 #[cfg(feature = "embedded")]
 mod embedded;
+mod events;
+mod faults;
+mod fidelity;
+mod handles;
 #[cfg(feature = "codegen")]
 mod node;
+mod history;
+mod limits;
+mod opening;
+mod original;
+mod plain;
+mod responding;
+mod sensitive;
+mod support;
+mod support_b;
+mod taking;
+mod tidy;
+mod tokens;
+#[cfg(feature = "tracing")]
+mod traces;

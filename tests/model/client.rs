@@ -289,28 +289,40 @@ impl Client {
             _ => {}
         }
         if !self.reads.contains(&place) && !own.is_empty() {
-            let stubs = own.iter().filter_map(|claim| match &claim.held {
-                Held::Once(id) => Some(Effect::Gone(id.clone())),
-                Held::Action(_) => None,
-            });
-            effects.extend(stubs);
-            let begun = |claim: &&&Claim| {
-                claim.id().is_some_and(|id| {
-                    hand.started.contains(&(id.clone(), claim.n))
-                        && !hand.ended.iter().any(|(ended, _)| ended == id)
-                })
-            };
-            // A failed attempt is counted by its Retry in this same write.
-            let started = own.iter().find(begun).and_then(|claim| claim.id()).filter(|id| {
-                hand.failed.as_ref().is_none_or(|(failed, _)| failed != *id)
-                    && !operations.iter().any(
-                        |operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id),
-                    )
-            });
-            operations.push(Operation::GiveBack { executor: executor.clone(), started: started.cloned() });
+            self.give_back(place, executor, &own, operations, effects);
         }
         if self.renew && own.iter().any(|claim| self.owns(claim)) {
             operations.push(Operation::Renew(executor.clone()));
         }
+    }
+
+    fn give_back(
+        &self,
+        place: usize,
+        executor: &Executor,
+        own: &[&Claim],
+        operations: &mut Vec<Operation>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let hand = &self.hands[place];
+        let stubs = own.iter().filter_map(|claim| match &claim.held {
+            Held::Once(id) => Some(Effect::Gone(id.clone())),
+            Held::Action(_) => None,
+        });
+        effects.extend(stubs);
+        let begun = |claim: &&&Claim| {
+            claim.id().is_some_and(|id| {
+                hand.started.contains(&(id.clone(), claim.n))
+                    && !hand.ended.iter().any(|(ended, _)| ended == id)
+            })
+        };
+        // A failed attempt is counted by its Retry in this same write.
+        let started = own.iter().find(begun).and_then(|claim| claim.id()).filter(|id| {
+            hand.failed.as_ref().is_none_or(|(failed, _)| failed != *id)
+                && !operations
+                    .iter()
+                    .any(|operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id))
+        });
+        operations.push(Operation::GiveBack { executor: executor.clone(), started: started.cloned() });
     }
 }

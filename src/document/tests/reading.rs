@@ -1,0 +1,167 @@
+//! Documents that anybody may have written.
+
+use super::*;
+
+/// Contract 1.4, literally.
+const EXAMPLE: &str = r##"{
+  "extensionActions": [
+    { "action": "getDisplayCount", "executor": "extension", "respondTo": "onboarding",
+      "_sp": { "id": "c4T1x0Qe", "from": "ES123…012#7k2m" } }
+  ],
+  "onboardingActions": [
+    { "action": "getDisplayCount", "executor": "onboarding", "displayCount": 1,
+      "_sp": { "id": "p0Xw91aa", "re": "8Zk2mQ4s", "to": "ES123…012#7k2m" } }
+  ],
+  "_sp": {
+    "v": 1,
+    "claims": {
+      "extension": [
+        { "by": "ES123…012#q9zz", "n": 1, "t": 4,
+          "a": { "action": "lockScreen", "executor": "extension", "message": "Please wait",
+                 "_sp": { "id": "Yb77c0de" } } }
+      ]
+    },
+    "w": [["7k2m", 12], ["q9zz", 3]]
+  }
+}"##;
+
+#[test]
+fn the_example_of_the_contract_is_written_as_it_was_read() {
+    let document = Document::from_json(EXAMPLE).unwrap();
+    let value: Value = serde_json::from_str(EXAMPLE).unwrap();
+    assert_eq!(&*document.to_json(), value.to_string());
+    assert_eq!(document.size_bytes(), value.to_string().len());
+
+    let request = &document.waiting("extension")[0];
+    assert_eq!(request.id(), Some(&id("c4T1x0Qe")));
+    assert_eq!(request.tag().from.as_deref(), Some("ES123…012#7k2m"));
+    assert_eq!(request.action().unwrap().respond_to(), Some("onboarding"));
+    let response = &document.waiting("onboarding")[0];
+    assert_eq!(response.tag().re, Some(id("8Zk2mQ4s")));
+    assert_eq!(
+        response.action().unwrap().to_value(),
+        json!({ "action": "getDisplayCount", "executor": "onboarding", "displayCount": 1 })
+    );
+    let claim = &document.claims("extension")[0];
+    assert_eq!((&*claim.by, claim.n, claim.t), ("ES123…012#q9zz", 1, 4));
+    assert_eq!(document.ledger().unwrap().last_write("q9zz"), Some(3));
+    assert!(!document.view().contains_key("_sp"));
+    assert!(document.view()["extensionActions"][0].get("_sp").is_none());
+}
+
+#[test]
+fn a_document_of_the_original_is_written_as_it_was_read() {
+    let text = r#"{"reliableConnection":true,"extensionActions":[{"action":"injectPassword","executor":"extension"},{"action":"stopSession","executor":"extension","redirectURL":"https://app.example.com/#/automated/end-session"}],"onboardingActions":[]}"#;
+    assert_eq!(&*Document::from_json(text).unwrap().to_json(), text);
+}
+
+#[test]
+fn a_missing_array_null_and_an_empty_one_mean_the_same() {
+    for value in [json!({}), json!({ "xActions": null }), json!({ "xActions": [] })] {
+        let document = document(value.clone());
+        assert!(document.waiting("x").is_empty());
+        assert_eq!(document.corrupt_array("x"), None);
+        assert_eq!(&*document.to_json(), value.to_string());
+        let (after, _) = one(value, Operation::Enqueue(vec![("x".into(), item(act("a")))]));
+        assert_eq!(after["xActions"], json!([act("a")]));
+    }
+}
+
+#[test]
+fn a_document_that_is_no_object_is_an_error() {
+    assert!(matches!(Document::from_json("[]"), Err(Error::NotAnObject { found: "an array", .. })));
+    assert!(matches!(Document::from_json("{"), Err(Error::Decode { .. })));
+}
+
+#[test]
+fn bookkeeping_of_an_unknown_version_stays_as_it_is_and_means_plain_mode() {
+    for sp in [json!({ "v": 2, "claims": { "x": [claim("you#2", 1, "a")] } }), json!({}), json!({ "v": "1" })]
+    {
+        let before = json!({ "xActions": [act("b")], "_sp": sp });
+        assert!(document(before.clone()).is_foreign());
+        let (after, outcome) = one(before.clone(), take("x"));
+        assert_eq!(after["_sp"].get("v"), before["_sp"].get("v"));
+        assert_eq!(after["xActions"], json!([]));
+        assert_eq!(taken(&outcome).items.len(), 1);
+        for operation in [take_over(&claimed(json!([claim("you#2", 1, "a")]))), Operation::Renew("x".into())]
+        {
+            nothing(before.clone(), operation, &Outcome::Nothing);
+        }
+    }
+}
+
+#[test]
+fn bookkeeping_that_is_no_object_is_replaced_with_the_next_write() {
+    for sp in [json!(null), json!([1]), json!("garbage"), json!(7), json!(true)] {
+        let before = json!({ "xActions": [act("b")], "_sp": sp });
+        let (after, _) = one(before, take("x"));
+        assert_eq!(after["_sp"], json!({ "v": 1, "claims": { "x": [claim("me#1", 1, "b")] } }));
+    }
+}
+
+#[test]
+fn garbage_in_the_bookkeeping_is_passed_over_and_keys_of_newer_peers_are_kept() {
+    let sp = json!({
+        "v": 1, "newer": { "kept": 1 },
+        "claims": {
+            "x": [1, null, {}, { "by": 1, "a": act("a") }, { "by": "you#2" }, { "by": "you#2", "a": 5 },
+                  { "by": "you#2", "a": { "executor": "x" } },
+                  { "by": "you#2", "n": -1, "t": "no", "a": act("good") }, { "by": "you#2", "once": 5 }],
+            "y": 5, "z": []
+        },
+        "w": [1, ["a"], ["a", "b"], ["a", 1, 2], [5, 5], ["good", 7]]
+    });
+    let document = document(json!({ "_sp": sp }));
+    let expected = json!({ "_sp": {
+        "v": 1, "claims": { "x": [claim("you#2", 1, "good")] }, "w": [["good", 7]], "newer": { "kept": 1 }
+    }});
+    assert_eq!(&*document.to_json(), expected.to_string());
+}
+
+#[test]
+fn a_claim_that_could_never_be_finished_is_not_read() {
+    let nameless = json!([{ "by": "you#2", "n": 1, "t": 0, "a": { "action": "a" } }]);
+    assert!(document(claimed(nameless)).claims("x").is_empty());
+}
+
+#[test]
+fn a_tag_of_the_wrong_form_does_not_hide_the_right_one() {
+    let long = "x".repeat(37);
+    let before =
+        json!({ "xActions": [{ "action": "a", "_sp": { "id": long, "exp": -1, "re": 5, "newer": 1 } }] });
+    let (after, _) = one(before, take("x"));
+    let expected = json!([{ "by": "me#1", "n": 1, "t": 0, "a": { "action": "a", "_sp": { "id": "fresh0", "newer": 1 } } }]);
+    assert_eq!(after["_sp"]["claims"]["x"], expected);
+    let (after, outcome) = one(after, finish("fresh0"));
+    assert_eq!((after["_sp"].get("claims"), outcome.unwrap()), (None, Outcome::Done));
+}
+
+#[test]
+fn only_the_latest_sixteen_writers_are_read() {
+    let writers: Vec<_> = (0..20).map(|n| json!([format!("i{n}"), n])).collect();
+    let document = document(json!({ "_sp": { "v": 1, "w": writers } }));
+    assert_eq!(document.ledger().unwrap().writers().len(), 16);
+    assert_eq!(document.ledger().unwrap().last_write("i19"), Some(19));
+    assert_eq!(document.ledger().unwrap().last_write("i3"), None);
+}
+
+#[test]
+fn a_key_that_is_only_the_suffix_belongs_to_the_application() {
+    let before = json!({ "Actions": [1, 2] });
+    assert_eq!(&*document(before.clone()).to_json(), before.to_string());
+    for operation in
+        [Operation::Enqueue(vec![("".into(), item(act("a")))]), Operation::ClearActions("".into())]
+    {
+        let (after, outcome) = one(before.clone(), operation);
+        assert!(matches!(outcome, Err(Error::Invalid { .. })));
+        assert_eq!(after, before);
+    }
+}
+
+#[test]
+fn documents_show_the_same_when_only_the_bookkeeping_differs() {
+    let a = document(json!({ "k": 1, "xActions": [act("a")] }));
+    let b = document(json!({ "k": 1, "xActions": [act("b")], "_sp": { "v": 1 } }));
+    assert!(a.shows_the_same_as(&b) && a != b);
+    assert!(!a.shows_the_same_as(&document(json!({ "k": 1, "xActions": [] }))));
+}
