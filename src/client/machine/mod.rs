@@ -430,29 +430,6 @@ impl Machine {
         }
     }
 
-    /// What has vanished from the document is over here (C40, C60).
-    fn reconcile(&mut self, document: &Document, last_write: Option<u64>) {
-        if self.config.plain {
-            return;
-        }
-        let in_flight = self.flight.as_ref().map(|flight| flight.number);
-        let Self { lanes, effects, config, .. } = self;
-        for lane in lanes {
-            if let Some(lost) = lane.reconcile(document, &config.by, last_write, in_flight, effects) {
-                let executor = lane.executor.clone();
-                effects.push_back(Effect::Cancel(lost.clone()));
-                effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
-            }
-        }
-    }
-
-    /// The same with the newest document, once it is known that no write on its way made it.
-    fn reconcile_newest(&mut self) {
-        let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else { return };
-        let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
-        self.reconcile(&document, last_write);
-    }
-
     fn removed(&mut self) {
         if self.state.take().is_none() {
             return;
