@@ -51,7 +51,18 @@ mod tests {
 
     #[test]
     fn a_text_is_counted_as_it_is_written() {
-        for text in ["", "plain", "é – 漢 🙂", "quote\"", "back\\slash", "line\nend", "nul\0", "\u{7f}", "\u{1f}", "/"] {
+        for text in [
+            "",
+            "plain",
+            "é – 漢 🙂",
+            "quote\"",
+            "back\\slash",
+            "line\nend",
+            "nul\0",
+            "\u{7f}",
+            "\u{1f}",
+            "/",
+        ] {
             assert_eq!(text_len(text), json_len(text), "{text:?}");
         }
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sp_sync::backend::Memory;
 use sp_sync::document::Item;
-use sp_sync::{Batch, Error, Executor, Failure, Handlers, Notice, Settings, SyncClient, extension, onboarding};
+use sp_sync::{
+    Batch, Error, Executor, Failure, Handlers, Notice, Settings, SyncClient, extension, onboarding,
+};
 use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 
@@ -240,7 +242,11 @@ async fn after_a_crash_only_what_may_have_begun_carries_a_higher_attempt() {
     assert_eq!(texts(&done), expected);
     let attempts: Vec<u32> = done.iter().map(|(_, attempt)| *attempt).collect();
     assert_eq!(attempts[0], 3, "in hand at both crashes");
-    assert_eq!(attempts[1..27], [2; 26], "taken at the first crash, and known not to have begun at the second");
+    assert_eq!(
+        attempts[1..27],
+        [2; 26],
+        "taken at the first crash, and known not to have begun at the second"
+    );
     assert_eq!(attempts[27..], [1; 8], "never taken by one who crashed");
 }
 
@@ -363,7 +369,8 @@ async fn a_failing_action_is_tried_five_times_with_growing_delays() {
     }
     assert_eq!(delays[1..], [200, 400, 800, 1_600]);
     for attempt in 1..5 {
-        let is_it = |notice: &Notice| matches!(notice, Notice::ActionRetried { attempt: it, .. } if *it == attempt);
+        let is_it =
+            |notice: &Notice| matches!(notice, Notice::ActionRetried { attempt: it, .. } if *it == attempt);
         notice(&mut notices, is_it).await;
     }
     let failed = notice(&mut notices, |notice| matches!(notice, Notice::ActionFailed { .. })).await;
@@ -422,7 +429,8 @@ async fn an_action_that_waits_for_its_next_attempt_survives_a_crash() {
     let mut held = dying.executor("extension").subscribe();
     add(&heir, &["1", "2"]).await;
     next(&mut held).await.fail(Failure::new("busy", "not now")).await.unwrap();
-    until_stored(&store, |document| document.claims("extension").first().is_some_and(|claim| claim.n == 2)).await;
+    until_stored(&store, |document| document.claims("extension").first().is_some_and(|claim| claim.n == 2))
+        .await;
     link.cut();
     let mut inherited = heir.executor("extension").subscribe();
     let first = next(&mut inherited).await;
@@ -529,7 +537,9 @@ async fn closing_gives_back_what_was_taken() {
 /// C44: closing gives back also when it comes while the client waits for the backend.
 #[tokio::test(start_paused = true)]
 async fn closing_gives_back_while_the_backend_fails() {
-    for fault in [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostNotHeld, Fault::LostHeld] {
+    for fault in
+        [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostNotHeld, Fault::LostHeld]
+    {
         let store = Memory::new();
         let link = Link::new(&store);
         let one = client(link.clone(), "one").await;
@@ -566,7 +576,8 @@ async fn what_is_no_action_is_removed_and_reported() {
     let store = Memory::new();
     let client = client(store.clone(), "page").await;
     let mut notices = client.events().notices();
-    let elements = json!([7, null, "lockScreen", {}, { "action": 3 }, [], { "action": "lockScreen", "message": "1" }]);
+    let elements =
+        json!([7, null, "lockScreen", {}, { "action": 3 }, [], { "action": "lockScreen", "message": "1" }]);
     edit(&store, |document| drop(document.insert("extensionActions".into(), elements.clone()))).await;
     let mut deliveries = client.executor("extension").subscribe();
     assert_eq!(texts(&carry_out(&mut deliveries, 1).await), ["1"]);
