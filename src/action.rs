@@ -34,7 +34,12 @@ impl Action {
     /// The name of the action's type.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.get("action").and_then(Value::as_str).unwrap_or_default()
+        // It comes first in what this crate writes; looking there costs no hashing.
+        let named = match self.0.iter().next() {
+            Some((key, value)) if key == "action" => Some(value),
+            _ => self.0.get("action"),
+        };
+        named.and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The `executor` written in the object. The array it lay in decides, not this (C45).

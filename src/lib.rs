@@ -1,4 +1,7 @@
-//! sp-sync (documentation comes with the README).
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs, unreachable_pub, missing_debug_implementations)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 pub mod action;
 pub mod backend;
 pub mod catalogue;

@@ -3,7 +3,8 @@
 //! # Contract
 //!
 //! A backend keeps one JSON object per name, with a revision. A stranger can write one from this page alone; the
-//! function `conformance::check` (feature `conformance`) tells whether it keeps these promises:
+//! function `conformance::check` (feature `conformance`) tells whether it keeps these promises, and
+//! `examples/own_backend.rs` is one in 120 lines:
 //!
 //! * **Atomic, conditional writes.** [`Backend::write`] stores the whole document when [`Expect`] holds and nothing
 //!   otherwise. Of two writes that expect the same revision at most one holds.
@@ -159,7 +160,8 @@ pub trait Backend: Send + Sync + 'static {
     /// any other, nothing was stored.
     async fn write(&self, id: &DocumentId, write: Write) -> Result<Written, BackendError>;
 
-    /// Removes a document if it has this revision, or whatever it has with `None`. Answers whether there was one.
+    /// Removes a document if it has this revision, or whatever it has with `None`. Answers whether there was one:
+    /// `false`, not a conflict, also when a revision is expected and no document is there.
     ///
     /// # Errors
     /// As [`Backend::write`].

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::catalogue::typed::TypedAction;
+use crate::error::Result;
 use crate::id::Executor;
 
 /// Actions in the order in which they are to be carried out. Added whole or not at all, with nobody's actions between
@@ -69,7 +70,7 @@ impl std::fmt::Debug for Batch {
 
 impl Member {
     /// The info with `respondTo` laid in, as the original allows (C27).
-    pub(super) fn into_info(self) -> crate::Result<(String, Map<String, Value>)> {
+    pub(super) fn into_info(self) -> Result<(String, Map<String, Value>)> {
         let mut info = match self.info {
             Value::Null => Map::new(),
             other => super::shared::object("info", other)?,

@@ -78,7 +78,8 @@ impl Delivery {
         self.hand.cancelled().await;
     }
 
-    /// The action is done; nothing is answered (C39, C48).
+    /// The action is done; nothing is answered (C39, C48). Recorded when every listener of this client has seen the
+    /// action too: do not wait for this in the task that reads such a listener.
     ///
     /// # Errors
     /// [`Error::NotHeld`] when it was no longer this client's: nothing was written. [`Error::Closed`],
@@ -89,6 +90,13 @@ impl Delivery {
     pub async fn finish(self) -> Result<()> {
         let (reply, told) = oneshot::channel();
         self.end(Ending::Finished { response: None, reply: Some(reply) }, told).await
+    }
+
+    /// As [`finish`](Self::finish), without waiting until the end is recorded: the ends of a run of quick actions
+    /// share one write. A crash within [`finish_linger`](super::Settings::finish_linger) repeats them, with
+    /// attempt > 1.
+    pub fn done(self) {
+        self.hand.end(Ending::Finished { response: None, reply: None });
     }
 
     /// The action is done; the response is posted in the same write, if the action asks for one (C39, C47).

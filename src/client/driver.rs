@@ -1,6 +1,5 @@
 //! The task that owns one document: it moves bytes and timers for the machine, and decides nothing.
 
-use std::collections::HashMap;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -13,9 +12,9 @@ use tokio_stream::StreamExt as _;
 use super::hand::Hand;
 use super::machine::{Asker, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
+use super::trace;
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
 use crate::error::{Error, Result};
-use crate::id::Executor;
 
 type Work<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
@@ -28,15 +27,17 @@ const NEVER: Duration = Duration::from_secs(86_400);
 pub(super) struct Driver {
     machine: Machine,
     shared: Arc<Shared>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Box<Command>>,
     /// Commands received and not looked at.
-    received: Vec<Command>,
+    #[expect(clippy::vec_box, reason = "received as the channel holds them")]
+    received: Vec<Box<Command>>,
     watch: Option<Watch>,
     watch_failures: u32,
     write: Work<Result<Written, BackendError>>,
     read: Work<Result<Option<Stored>, BackendError>>,
     watching: Work<Result<Watch, BackendError>>,
-    hands: HashMap<Executor, Weak<Hand>>,
+    /// Actions that somebody here has in hand, or had.
+    hands: Vec<Weak<Hand>>,
     timer: Pin<Box<Sleep>>,
     closing: Option<Closing>,
     /// What was last shown to the application's subscribers.
@@ -48,7 +49,8 @@ struct Closing {
     replies: Vec<oneshot::Sender<Result<()>>>,
 }
 
-enum Happened {
+/// What the driver waits for.
+pub(super) enum Happened {
     Written(Result<Written, BackendError>),
     Read(Result<Option<Stored>, BackendError>),
     Watching(Result<Watch, BackendError>),
@@ -62,7 +64,7 @@ impl Driver {
     pub(super) fn new(
         machine: Machine,
         shared: Arc<Shared>,
-        commands: mpsc::Receiver<Command>,
+        commands: mpsc::Receiver<Box<Command>>,
         watch: Watch,
     ) -> Self {
         let shown = machine.state().map_or(0, |state| state.changes);
@@ -76,7 +78,7 @@ impl Driver {
             write: None,
             read: None,
             watching: None,
-            hands: HashMap::new(),
+            hands: Vec::new(),
             timer: Box::pin(tokio::time::sleep(NEVER)),
             closing: None,
             shown,
@@ -85,16 +87,17 @@ impl Driver {
 
     /// Runs until the last handle is gone, the client is closed, or the document is removed.
     pub(super) async fn run(mut self) {
+        let mut now = Instant::now();
         loop {
-            let now = Instant::now();
             let wake = self.act(now);
             if self.is_over(now) {
                 return self.end();
             }
-            self.set_timer(wake);
+            self.set_timer(wake, now);
             loop {
                 let happened = self.wait().await;
-                if self.take_in(happened) {
+                now = Instant::now();
+                if self.take_in(happened, now) {
                     break;
                 }
             }
@@ -126,19 +129,21 @@ impl Driver {
                 self.read = Some(Box::pin(async move { backend.read(&id).await }));
             }
             Effect::Start(start) => {
-                let executor = start.executor.clone();
+                trace::started(&self.shared, &start);
                 let hand = Hand::new(start, self.shared.clone());
-                self.hands.insert(executor, Arc::downgrade(&hand));
+                self.hands.retain(|hand| hand.strong_count() > 0);
+                self.hands.push(Arc::downgrade(&hand));
                 self.shared.hand_out(&hand);
             }
-            Effect::Cancel(executor, id) => {
-                let hand = self.hands.remove(&executor).and_then(|hand| hand.upgrade());
-                if let Some(hand) = hand.filter(|hand| hand.start.id == id) {
-                    hand.cancel();
-                }
+            Effect::Cancel(id) => {
+                let hands = self.hands.iter().filter_map(Weak::upgrade);
+                hands.filter(|hand| hand.start.id == id).for_each(|hand| hand.cancel());
             }
             Effect::RenewToken => self.shared.token_refused.send_modify(|times| *times += 1),
-            Effect::Notice(notice) => self.shared.tell(notice),
+            Effect::Notice(notice) => {
+                trace::told(&self.shared, &notice);
+                self.shared.tell(notice);
+            }
             // Whoever asked may have gone; what was asked is done all the same.
             Effect::Answer(reply, result) => drop(reply.send(result)),
             Effect::Recorded(reply, result) => drop(reply.send(result)),
@@ -147,7 +152,7 @@ impl Driver {
 
     fn writing(&self, write: Write) -> Pin<Box<dyn Future<Output = Result<Written, BackendError>> + Send>> {
         let (backend, id) = (self.shared.backend.clone(), self.shared.id.clone());
-        Box::pin(async move { backend.write(&id, write).await })
+        Box::pin(trace::write(&self.shared, &self.machine, async move { backend.write(&id, write).await }))
     }
 
     /// Shows readers the newest state, if it is newer than what they have.
@@ -185,8 +190,8 @@ impl Driver {
     }
 
     /// Tells the machine what has happened. Answers whether it has anything to decide.
-    fn take_in(&mut self, happened: Happened) -> bool {
-        let now = Instant::now();
+    fn take_in(&mut self, happened: Happened, now: Instant) -> bool {
+        trace::happened(&self.shared, &happened);
         match happened {
             Happened::Written(result) => {
                 self.write = None;
@@ -213,11 +218,12 @@ impl Driver {
             Happened::Commands(0) => self.close(None, now),
             Happened::Commands(_) => {
                 for command in std::mem::take(&mut self.received) {
-                    self.obey(command, now);
+                    self.obey(*command, now);
                 }
             }
             Happened::Woken => {
                 for ended in self.shared.take_ended() {
+                    trace::ended(&self.shared, &ended);
                     let start = ended.start;
                     self.machine.ended(&start.executor, &start.id, start.attempt, ended.ending, now);
                 }
@@ -276,8 +282,8 @@ impl Driver {
 
     /// Moves the timer only when it would ring too late: most deadlines are overtaken by what they guard against, and
     /// one ring too many costs less than moving it each time.
-    fn set_timer(&mut self, wake: Option<Instant>) {
-        let wake = wake.unwrap_or_else(|| Instant::now() + NEVER);
+    fn set_timer(&mut self, wake: Option<Instant>, now: Instant) {
+        let wake = wake.unwrap_or(now + NEVER);
         if wake < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.as_mut().reset(wake);
         }
@@ -303,7 +309,7 @@ impl Driver {
     }
 
     fn let_go(&mut self, why: &Error) {
-        for hand in self.hands.drain().filter_map(|(_, hand)| hand.upgrade()) {
+        for hand in self.hands.drain(..).filter_map(|hand| hand.upgrade()) {
             hand.cancel();
         }
         self.shared.end(why);

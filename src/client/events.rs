@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
 
 /// Name of the event for changes of the document (C16).
-pub const DOCUMENT_UPDATED: &str = "spSyncDocUpdated";
+pub(super) const DOCUMENT_UPDATED: &str = "spSyncDocUpdated";
 
 /// Ending of the events for actions: `<executor>ActionsAdded` (C19).
 const ACTIONS_ADDED: &str = "ActionsAdded";
@@ -83,7 +83,7 @@ impl Events {
     /// Failures, expiries and whatever else an operator may want to know, from now on. A subscriber that lags by
     /// more than 256 loses the oldest and is told how many.
     pub fn notices(&self) -> Notices {
-        Notices { stream: BroadcastStream::new(self.client.shared.notices.subscribe()) }
+        Notices { stream: BroadcastStream::new(self.client.shared.notices()) }
     }
 
     /// Calls back for an event by its original name: `spSyncDocUpdated` with the whole document,

@@ -25,6 +25,7 @@ mod settings;
 mod shared;
 mod snapshot;
 mod token;
+mod trace;
 mod typed;
 mod updates;
 
@@ -62,7 +63,7 @@ use shared::{Command, Shared, object};
 #[derive(Clone)]
 pub struct SyncClient {
     shared: Arc<Shared>,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Box<Command>>,
 }
 
 impl std::fmt::Debug for SyncClient {
@@ -281,7 +282,7 @@ impl SyncClient {
     /// A dropped call may have installed the token.
     pub async fn install_token(&self, token: &Token) -> Result<()> {
         token::install(&self.shared, token).await?;
-        self.commands.send(Command::Resume).await.map_err(|_| self.over())
+        self.order(Command::Resume).await
     }
 
     /// Closes the client: what waits is written; what was taken and not finished is given back to the front of its
@@ -295,7 +296,7 @@ impl SyncClient {
     /// A dropped call closes the client all the same.
     pub async fn close(&self) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Close(reply)).await.is_err() {
+        if self.order(Command::Close(reply)).await.is_err() {
             return Ok(());
         }
         // A driver that has ended without an answer was closed by somebody else.
@@ -333,8 +334,13 @@ impl SyncClient {
 
     async fn send(&self, command: impl FnOnce(Reply) -> Command + Send) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| self.over())?;
+        self.order(command(reply)).await?;
         answer.await.map_err(|_| self.over())?
+    }
+
+    /// Hands a command to the driver. Boxed, so that an idle client keeps no large buffer.
+    async fn order(&self, command: Command) -> Result<()> {
+        self.commands.send(Box::new(command)).await.map_err(|_| self.over())
     }
 
     /// Why the driver is gone.

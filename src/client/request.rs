@@ -84,7 +84,7 @@ impl<R> Request<R> {
         let key = client.shared.next_key();
         let wait = Wait { key, respond_to, reply };
         let asked = async {
-            client.commands.send(Command::Ask(addition, wait)).await.map_err(|_| client.over())?;
+            client.order(Command::Ask(addition, wait)).await?;
             response.await.map_err(|_| client.over())?
         };
         match timeout(within, asked).await {
@@ -102,7 +102,7 @@ impl SyncClient {
     /// withdrawn was taken, or the backend is away; the caller hears of the timeout either way.
     async fn give_up(&self, key: u64) {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::GiveUp(key, reply)).await.is_ok() {
+        if self.order(Command::GiveUp(key, reply)).await.is_ok() {
             let _ = answer.await;
         }
     }

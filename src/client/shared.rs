@@ -1,7 +1,7 @@
 //! What the handles of one client and its driver share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
@@ -58,7 +58,8 @@ pub(super) struct Shared {
     pub(super) states: watch::Sender<Seen>,
     /// States that look different to the application.
     pub(super) updates: watch::Sender<Seen>,
-    pub(super) notices: broadcast::Sender<Notice>,
+    /// Made when somebody first listens: it is by far the largest part of an idle client.
+    notices: OnceLock<broadcast::Sender<Notice>>,
     /// The token in use, where the backend needs one.
     pub(super) token: watch::Sender<Option<Fresh>>,
     /// How often the backend has refused a token.
@@ -128,7 +129,7 @@ impl Shared {
             plain,
             states: watch::Sender::new(seen.clone()),
             updates: watch::Sender::new(seen),
-            notices: broadcast::Sender::new(NOTICES_KEPT),
+            notices: OnceLock::new(),
             token: watch::Sender::new(None),
             token_refused: watch::Sender::new(0),
             keys: AtomicU64::new(1),
@@ -239,9 +240,15 @@ impl Shared {
         drop(ended);
     }
 
+    pub(super) fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.get_or_init(|| broadcast::Sender::new(NOTICES_KEPT)).subscribe()
+    }
+
     pub(super) fn tell(&self, notice: Notice) {
         // Without a listener there is nobody to tell.
-        let _ = self.notices.send(notice);
+        if let Some(notices) = self.notices.get() {
+            let _ = notices.send(notice);
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn first(
 pub(super) fn keep_fresh(
     tokens: Arc<dyn TokenProvider>,
     shared: Arc<Shared>,
-    commands: mpsc::WeakSender<Command>,
+    commands: mpsc::WeakSender<Box<Command>>,
 ) -> impl Future<Output = ()> + Send {
     let mut states = shared.states.subscribe();
     // Subscribed before the client is in use: no refusal falls between.
@@ -67,7 +67,7 @@ pub(super) fn keep_fresh(
 async fn renew_for_ever(
     tokens: &dyn TokenProvider,
     shared: &Shared,
-    commands: &mpsc::WeakSender<Command>,
+    commands: &mpsc::WeakSender<Box<Command>>,
     mut installed: watch::Receiver<Option<Fresh>>,
     mut refusals: watch::Receiver<u64>,
 ) {
@@ -154,9 +154,9 @@ pub(super) async fn install(shared: &Shared, token: &Token) -> Result<()> {
     Ok(())
 }
 
-async fn send(commands: &mpsc::WeakSender<Command>, command: Command) -> bool {
+async fn send(commands: &mpsc::WeakSender<Box<Command>>, command: Command) -> bool {
     match commands.upgrade() {
-        Some(commands) => commands.send(command).await.is_ok(),
+        Some(commands) => commands.send(Box::new(command)).await.is_ok(),
         None => false,
     }
 }

@@ -38,7 +38,7 @@ impl std::ops::Deref for Update {
 pub struct Updates {
     states: WatchStream<Seen>,
     /// Keeps the client alive.
-    _commands: mpsc::Sender<Command>,
+    _commands: mpsc::Sender<Box<Command>>,
     /// Changes counted up to the last item.
     seen: u64,
     dense: bool,
@@ -46,7 +46,7 @@ pub struct Updates {
 }
 
 impl Updates {
-    pub(super) fn new(shared: &Arc<Shared>, commands: mpsc::Sender<Command>) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, commands: mpsc::Sender<Box<Command>>) -> Self {
         let receiver = shared.updates.subscribe();
         let seen = match &*receiver.borrow() {
             Seen::State(state) => state.changes,

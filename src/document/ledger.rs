@@ -14,7 +14,7 @@ use crate::limits::WRITERS_MAX;
 const FORGOTTEN: &str = "";
 
 /// The version of the bookkeeping that this crate writes.
-pub const LEDGER_VERSION: u64 = 1;
+pub(super) const LEDGER_VERSION: u64 = 1;
 
 /// Claims and writers of a document.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,7 +91,7 @@ impl Claim {
             Held::Action(item) => r#","a":"#.len() + item.len(),
             Held::Once(id) => r#","once":"#.len() + text_len(id.as_str()),
         };
-        r#"{"by":,"n":,"t":}"#.len() + text_len(&*self.by) + digits(self.n.into()) + digits(self.t) + held
+        r#"{"by":,"n":,"t":}"#.len() + text_len(&self.by) + digits(self.n.into()) + digits(self.t) + held
     }
 }
 
@@ -223,7 +223,7 @@ impl Ledger {
             })
             .sum();
         let writers =
-            self.writers.iter().map(|(writer, number)| "[,]".len() + text_len(&**writer) + digits(*number));
+            self.writers.iter().map(|(writer, number)| "[,]".len() + text_len(writer) + digits(*number));
         let mut parts = r#""v":1"#.len();
         let mut count = 1;
         if !self.claims.is_empty() {

@@ -558,6 +558,28 @@ async fn closing_gives_back_while_the_backend_fails() {
     }
 }
 
+/// C44: the same when all that is left to write is what to give back.
+#[tokio::test(start_paused = true)]
+async fn closing_waits_until_everything_is_given_back() {
+    for fault in
+        [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostNotHeld, Fault::LostHeld]
+    {
+        for failures in 1..4 {
+            let store = Memory::new();
+            let link = Link::new(&store);
+            let one = client(link.clone(), "one").await;
+            let mut deliveries = one.executor("extension").subscribe();
+            add(&one, &["1", "2", "3"]).await;
+            let held = next(&mut deliveries).await;
+            link.script(std::iter::repeat_n(Some(fault), failures));
+            held.fail(Failure::new("busy", "not now")).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            one.close().await.unwrap();
+            assert_eq!(counts(&*document(&store).await, "extension"), (3, 0), "{failures} times {fault:?}");
+        }
+    }
+}
+
 /// C44: a client whose last handle is dropped gives back too.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_dropped_gives_back() {

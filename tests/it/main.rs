@@ -12,11 +12,19 @@ mod events;
 mod faults;
 mod fidelity;
 mod handles;
+mod history;
+mod limits;
 #[cfg(feature = "codegen")]
 mod node;
 mod opening;
+mod original;
+mod plain;
+mod responding;
 mod sensitive;
 mod support;
 mod support_b;
 mod taking;
+mod tidy;
 mod tokens;
+#[cfg(feature = "tracing")]
+mod traces;

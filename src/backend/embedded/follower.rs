@@ -20,6 +20,7 @@ use super::hub::Hub;
 use super::row::{self, patiently};
 use super::schema::{Purpose, connect};
 use super::writer::Command;
+use crate::id::DocumentId;
 use crate::limits::{EMBEDDED_IDLE_POLLS, EMBEDDED_POLL_WITHOUT_NOTICES};
 
 pub(super) struct Follower {
@@ -85,6 +86,10 @@ impl Follower {
         if is_poll {
             self.files.check()?;
         }
+        if !connection.is_autocommit() {
+            // A commit below failed; without this nothing could begin again.
+            connection.prepare_cached("ROLLBACK")?.execute([])?;
+        }
         let due = hub.take_expired(self.clock.now());
         if is_poll || !due.is_empty() {
             self.sweep(connection)?;
@@ -98,12 +103,7 @@ impl Follower {
         })
     }
 
-    fn tell_changes(
-        &self,
-        connection: &Connection,
-        hub: &Hub,
-        due: &[crate::DocumentId],
-    ) -> Result<(), Failure> {
+    fn tell_changes(&self, connection: &Connection, hub: &Hub, due: &[DocumentId]) -> Result<(), Failure> {
         let progress = row::progress(connection, &self.clock)?;
         let mut ids = due.to_vec();
         match hub.told_seq() {

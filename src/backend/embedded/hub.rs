@@ -182,12 +182,14 @@ impl State {
         let told = topic.send_if_modified(|news| {
             // The same change again, but without content: the document has expired since.
             let has_expired = row.seq == news.seq && row.stored.is_none() && news.stored.is_some();
-            let is_newer = row.seq > news.seq || has_expired;
-            if is_newer {
-                before = news.stored.as_ref().and_then(|stored| stored.expires);
-                *news = News { seq: row.seq, stored: row.stored, failure: None };
+            if row.seq <= news.seq && !has_expired {
+                return false;
             }
-            is_newer
+            // An absence that lasts is not told again; before anything was read, it is.
+            let is_news = row.stored.is_some() || news.stored.is_some() || news.seq < 0;
+            before = news.stored.as_ref().and_then(|stored| stored.expires);
+            *news = News { seq: row.seq, stored: row.stored, failure: None };
+            is_news
         });
         if !told {
             return false;

@@ -21,6 +21,7 @@ mod options;
 mod reader;
 mod row;
 mod schema;
+mod threads;
 mod writer;
 
 use std::convert::Infallible;
@@ -28,7 +29,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -37,16 +37,14 @@ pub use options::Options;
 
 use super::{Backend, BackendError, Directory, Facts, Revision, Stored, Watch, Write, Written};
 use crate::id::DocumentId;
-use crate::limits::{EMBEDDED_READERS, EMBEDDED_READS_WAITING_MAX, EMBEDDED_WRITES_WAITING_MAX};
+use crate::limits::{EMBEDDED_READERS, EMBEDDED_READS_WAITING_MAX};
 use clock::Clock;
 use failure::Failure;
-use files::{Bell, Files};
-use follower::Follower;
+use files::Files;
 use hub::Hub;
-use reader::{Reader, Request};
-use row::{Row, patiently};
-use schema::{Purpose, connect};
-use writer::{Command, Writer};
+use reader::Request;
+use row::Row;
+use writer::Command;
 
 /// Documents in one SQLite file, shared by every clone and by every process that opens the same file.
 ///
@@ -181,95 +179,6 @@ impl Embedded {
 }
 
 impl Shared {
-    /// Starts a thread that opens a connection, tells whether that went well, and then works.
-    async fn start<T: Send + 'static>(
-        &self,
-        name: &str,
-        begin: impl FnOnce() -> Result<(T, Arc<Files>), Failure> + Send + 'static,
-        work: impl FnOnce(T) + Send + 'static,
-    ) -> Result<Arc<Files>, Failure> {
-        let (ready, begun) = oneshot::channel();
-        let alive = self.alive.clone();
-        let thread = move || {
-            match begin() {
-                Ok((worker, files)) => {
-                    // Even when nobody waits any more: others may count on the thread that watches.
-                    let _ = ready.send(Ok(files));
-                    work(worker);
-                }
-                Err(failure) => {
-                    let _ = ready.send(Err(failure));
-                }
-            }
-            drop(alive);
-        };
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn(thread);
-        spawned.map_err(|error| Failure::Thread(Arc::new(error)))?;
-        begun.await.unwrap_or(Err(Failure::Ended))
-    }
-
-    async fn start_writer(&mut self) -> Result<(), Failure> {
-        let (commands, commanded) = mpsc::channel(EMBEDDED_WRITES_WAITING_MAX);
-        let (path, options) = (self.path.clone(), self.options.clone());
-        let (clock, hub, tally) = (self.clock.clone(), self.hub.clone(), self.tally.clone());
-        let begin = move || {
-            let connection = patiently(options.busy_timeout, || connect(&path, &options, Purpose::Write))?;
-            // The first read opens the log; from then on its files exist as long as this connection.
-            row::progress(&connection, &clock)?;
-            let files = Arc::new(Files::of(&path));
-            let bell = Bell::of(&path);
-            let seen = files.clone();
-            let pace = writer::Pace::default();
-            Ok((Writer { connection, path, files, bell, options, clock, hub, tally, pace }, seen))
-        };
-        self.files = self.start("sp-sync-write", begin, |writer| writer.run(commanded)).await?;
-        self.commands = Some(commands);
-        Ok(())
-    }
-
-    async fn start_reader(&mut self, requested: reader::Requests) -> Result<(), Failure> {
-        let (path, options) = (self.path.clone(), self.options.clone());
-        let (clock, hub, tally) = (self.clock.clone(), self.hub.clone(), self.tally.clone());
-        let begin = move || {
-            let connection = patiently(options.busy_timeout, || connect(&path, &options, Purpose::Read))?;
-            patiently(options.busy_timeout, || row::progress(&connection, &clock))?;
-            let files = Arc::new(Files::of(&path));
-            Ok((Reader { connection, path, files: files.clone(), options, clock, hub, tally }, files))
-        };
-        self.files = self.start("sp-sync-read", begin, move |reader| reader.run(&requested)).await?;
-        Ok(())
-    }
-
-    async fn start_follower(&self) -> Result<(), Failure> {
-        let follower = Follower {
-            path: self.path.clone(),
-            files: self.files.clone(),
-            options: self.options.clone(),
-            clock: self.clock.clone(),
-            hub: Arc::downgrade(&self.hub),
-            commands: self.commands.as_ref().map(mpsc::Sender::downgrade),
-            wake: self.wake.clone(),
-            woken: self.woken.clone(),
-        };
-        let begin = move || match follower.connect() {
-            Ok(connection) => {
-                let files = follower.files.clone();
-                Ok(((follower, connection), files))
-            }
-            Err(failure) => {
-                follower.give_up(&failure);
-                Err(failure)
-            }
-        };
-        let work = |(follower, connection): (Follower, _)| follower.run(&connection);
-        let started = self.start("sp-sync-follow", begin, work).await;
-        if let Err(failure @ Failure::Thread(_)) = &started {
-            self.hub.unfollow(true);
-            self.hub.fail(&self.told(failure, "watching documents"));
-        }
-        started.map(|_| ())
-    }
-
     fn told(&self, failure: &Failure, doing: &str) -> BackendError {
         failure.told(doing, &self.path, self.options.busy_timeout)
     }

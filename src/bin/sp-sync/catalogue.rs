@@ -4,7 +4,7 @@ use std::{fs::File, io::Read, path::Path, path::PathBuf, process::ExitCode};
 
 use sp_sync::catalogue::{Catalogue, MAX_CATALOGUE_BYTES};
 
-use crate::{Outcome, print};
+use crate::output::{Outcome, Problem, print};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -50,20 +50,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Reads a catalogue; the message names the file in each line.
-pub(crate) fn read(path: &Path) -> Result<Catalogue, String> {
+pub(crate) fn read(path: &Path) -> Outcome<Catalogue> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| format!("{shown}: cannot be read: {error}");
+    let cannot = |error: std::io::Error| Problem::Usage(format!("{shown}: cannot be read: {error}"));
     // One byte more than allowed is enough to know.
     let limit = u64::try_from(MAX_CATALOGUE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(cannot)?;
     if bytes.len() > MAX_CATALOGUE_BYTES {
-        return Err(format!("{shown}: has more than {MAX_CATALOGUE_BYTES} bytes"));
+        return Err(Problem::Usage(format!("{shown}: has more than {MAX_CATALOGUE_BYTES} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|error| format!("{shown}: is not UTF-8: {error}"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Problem::Usage(format!("{shown}: is not UTF-8: {error}")))?;
     Catalogue::from_toml_str(&text).map_err(|error| {
         let lines: Vec<String> =
             error.violations().iter().map(|violation| format!("{shown}: {violation}")).collect();
-        lines.join("\n")
+        Problem::Usage(lines.join("\n"))
     })
 }

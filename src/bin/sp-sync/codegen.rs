@@ -8,7 +8,8 @@ use sp_sync::catalogue::{
     codegen::{Language, Options, generate},
 };
 
-use crate::{Outcome, catalogue, print};
+use crate::catalogue;
+use crate::output::{Outcome, Problem, print};
 
 #[derive(clap::Args)]
 pub(crate) struct Codegen {
@@ -60,8 +61,9 @@ pub(crate) fn run(arguments: &Codegen) -> Outcome {
     let text = generate(&catalogue, language, &options);
     match &arguments.out {
         None => print(text.as_bytes()),
-        Some(path) => std::fs::write(path, text)
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(|error| format!("{}: cannot be written: {error}", path.display())),
+        Some(path) => match std::fs::write(path, text) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(Problem::Failed(format!("{}: cannot be written: {error}", path.display()))),
+        },
     }
 }

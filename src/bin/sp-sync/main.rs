@@ -1,22 +1,59 @@
 //! The command line: what to do stands in the subcommands' own files.
 
+mod add;
 mod catalogue;
 mod codegen;
+mod docs;
+mod get;
+mod output;
+mod queue;
+mod set;
+mod store;
+mod take;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use output::{Outcome, Problem, print};
 
-/// Action catalogues and the types generated from them.
+/// Shared documents and their action queues, action catalogues, and the types generated from them.
 #[derive(Parser)]
-#[command(name = "sp-sync", version, about)]
+#[command(name = "sp-sync", version, about, after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
+const AFTER_HELP: &str = "\
+Exit status: 0 when all went well (also when interrupted while following, or when the reader of the output has gone \
+away), 1 when something failed or was refused, 2 when the call or a catalogue is wrong, 3 when nothing came in time.
+
+Errors are lines on the standard error that begin with `error: `. Values of sensitive fields are shown as [redacted] \
+unless --show-sensitive is given. Colours only on a terminal, and not with NO_COLOR.";
+
 #[derive(Subcommand)]
 enum Command {
+    /// List the documents of a store.
+    Docs(docs::Docs),
+    /// Show a document, or one key of it.
+    Get(get::Get),
+    /// Set keys of a document; other keys stay.
+    Set(set::Set),
+    /// Remove keys of a document.
+    Unset(set::Unset),
+    /// Show a document, and each change of it until interrupted.
+    Watch(watch::Watch),
+    /// Add an action, or several in one write; prints their ids.
+    Add(add::Add),
+    /// Take actions of an executor: prints each, and finishes it.
+    Take(take::Take),
+    /// Show what waits for each executor, and who works on what.
+    Queue(queue::Queue),
+    /// Take back an action that nobody has taken.
+    Withdraw(queue::Withdraw),
+    /// Empty the array of an executor.
+    Clear(queue::Clear),
     /// Write types, schemas or documentation from a catalogue.
     Codegen(codegen::Codegen),
     /// Check a catalogue, or compare two.
@@ -28,19 +65,36 @@ enum Command {
     },
 }
 
-/// What a command could not do, in words for the person at the desk.
-type Outcome = Result<ExitCode, String>;
-
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Codegen(command) => codegen::run(&command),
-        Command::Catalogue(command) => catalogue::run(&command),
-        Command::Completions { shell } => completions(shell),
+    let outcome = match &Arguments::parse().command {
+        Command::Codegen(command) => codegen::run(command),
+        Command::Catalogue(command) => catalogue::run(command),
+        Command::Completions { shell } => completions(*shell),
+        on_documents => run(on_documents),
     };
-    outcome.unwrap_or_else(|message| {
-        eprintln!("{message}");
-        ExitCode::from(2)
-    })
+    outcome.unwrap_or_else(Problem::tell)
+}
+
+/// The commands on documents need a runtime; one thread is enough.
+fn run(command: &Command) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Problem::Failed(format!("the runtime cannot start: {error}")))?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Docs(command) => docs::run(command).await,
+            Command::Get(command) => get::run(command).await,
+            Command::Set(command) => set::set(command).await,
+            Command::Unset(command) => set::unset(command).await,
+            Command::Watch(command) => watch::run(command).await,
+            Command::Add(command) => add::run(command).await,
+            Command::Take(command) => take::run(command).await,
+            Command::Queue(command) => queue::run(command).await,
+            Command::Withdraw(command) => queue::withdraw(command).await,
+            Command::Clear(command) => queue::clear(command).await,
+            Command::Codegen(_) | Command::Catalogue(_) | Command::Completions { .. } => Ok(()),
+        }
+    });
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn completions(shell: clap_complete::Shell) -> Outcome {
@@ -49,14 +103,20 @@ fn completions(shell: clap_complete::Shell) -> Outcome {
     print(&script)
 }
 
-/// Writes to the standard output. A reader that has gone away (`| head`) is no failure.
-fn print(bytes: &[u8]) -> Outcome {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(format!("cannot write to the standard output: {error}"))
+/// Waits for Ctrl-C, or for the request to end (SIGTERM): the ways to end a command that follows.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
         }
-        _ => Ok(ExitCode::SUCCESS),
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

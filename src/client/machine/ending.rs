@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::lane::{self, EndReply, Ended, Ending, Retry, Running};
+use super::lane::{self, EndReply, Ended, Ending, Removed, Retry, Running};
 use super::start::response_tag;
 use super::{Asker, Effect, Machine};
 use crate::action::Action;
@@ -52,7 +52,7 @@ impl Machine {
         reply: Option<EndReply>,
         now: Instant,
     ) {
-        if self.is_plain() {
+        if running.plain {
             // There is no claim to remove. The response is a write of its own.
             if let Some(Response { executor, item }) = response {
                 self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, Asker::Nobody, now);
@@ -79,12 +79,12 @@ impl Machine {
             let after = self.config.settings.retry_delay(attempt);
             let notice = Notice::ActionRetried { executor, action, attempt, failure, after };
             self.effects.push_back(Effect::Notice(notice));
-            let plain = self.is_plain();
             let lane = &mut self.lanes[place];
+            let Running { id, n, plain, item, .. } = running;
             if plain {
-                lane.taken.push_front(running.item.clone());
+                lane.removed.push_front(Removed { id: id.clone(), item });
             }
-            lane.retry = Some(Retry { id: running.id, failed: running.n, until: now + after });
+            lane.retry = Some(Retry { id, plain, failed: n, until: now + after });
             return lane::answer(&mut self.effects, reply, Ok(()));
         }
         let response = self.error_response(&running.item, &failure);
@@ -106,25 +106,21 @@ impl Machine {
             return self.end(place, running, None, None, now);
         }
         let hold = self.config.settings.retry_delay(running.attempt);
-        let plain = self.is_plain();
         let lane = &mut self.lanes[place];
         lane.hold_until = Some(now + hold);
-        if plain {
-            lane.taken.push_front(running.item);
-            let items = std::mem::take(&mut lane.taken).into();
-            let executor = lane.executor.clone();
-            return self.submit(Operation::PutBack { executor, items }, Ttl::Keep, Asker::Nobody, now);
+        if running.plain {
+            lane.removed.push_front(Removed { id: running.id, item: running.item });
+            return self.put_back(place, now);
         }
         lane.giving_back = Some(Some(running.id));
     }
 
     /// Nobody saw the action: it has not begun.
     fn unseen(&mut self, place: usize, running: Running) {
-        let plain = self.is_plain();
         let lane = &mut self.lanes[place];
         lane.begun.insert(running.id.clone(), running.attempt - 1);
-        if plain {
-            lane.taken.push_front(running.item);
+        if running.plain {
+            lane.removed.push_front(Removed { id: running.id, item: running.item });
         } else if running.once {
             lane.once = Some(running.item);
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::remembered::Remembered;
 use super::write::runs_once;
-use super::{Base36, Effect};
+use super::{Effect, numbered};
 use crate::catalogue::Catalogue;
 use crate::document::{Claim, Document, Mark, Operation, Response};
 use crate::document::{Failure, Held, Item};
@@ -44,18 +44,28 @@ pub(super) struct Lane {
     pub(super) begun: Remembered,
     /// Actions finished here (C61).
     pub(super) finished: Remembered,
-    /// In plain mode: taken and not started.
-    pub(super) taken: VecDeque<Arc<Item>>,
+    /// Removed from the array in plain mode and not started.
+    pub(super) removed: VecDeque<Removed>,
     /// A corrupt array has been reported.
     pub(super) corrupt: bool,
     /// Responses to others that lie in this array, since when, and whether anybody may have them by now (C51).
     pub(super) addressed: Vec<(ActionId, Instant)>,
 }
 
+/// An action that exists only here since it was removed from the array (C46). The mode of a document may change under
+/// it; how it was taken decides how it ends.
+#[derive(Debug)]
+pub(super) struct Removed {
+    pub(super) id: ActionId,
+    pub(super) item: Arc<Item>,
+}
+
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) id: ActionId,
     pub(super) item: Arc<Item>,
+    /// It was removed, not claimed.
+    pub(super) plain: bool,
     pub(super) attempt: u32,
     /// The attempt as the claim has it; less where a foreign writer has wiped some.
     pub(super) n: u32,
@@ -77,6 +87,8 @@ pub(super) struct Ended {
 #[derive(Debug)]
 pub(super) struct Retry {
     pub(super) id: ActionId,
+    /// It was removed, not claimed: no document counts its attempts.
+    pub(super) plain: bool,
     pub(super) failed: u32,
     pub(super) until: Instant,
 }
@@ -143,10 +155,18 @@ impl Lane {
             once: None,
             begun: Remembered::default(),
             finished: Remembered::default(),
-            taken: VecDeque::new(),
+            removed: VecDeque::new(),
             corrupt: false,
             addressed: Vec::new(),
         }
+    }
+
+    /// Whether nothing is left to be recorded or given back.
+    pub(super) fn is_idle(&self) -> bool {
+        self.ended.is_empty()
+            && self.giving_back.is_none()
+            && self.running.is_none()
+            && self.removed.is_empty()
     }
 
     pub(super) fn has_ended(&self, id: &ActionId) -> bool {
@@ -163,7 +183,7 @@ impl Lane {
         claims.filter(move |claim| &*claim.by == by && claim.id().is_some_and(|id| !self.has_ended(id)))
     }
 
-    fn has_open_claims(&self, document: &Document, by: &str) -> bool {
+    pub(super) fn has_open_claims(&self, document: &Document, by: &str) -> bool {
         self.open_claims(document, by).next().is_some()
     }
 
@@ -191,6 +211,9 @@ impl Lane {
 
     /// What this lane wants written, given the newest document.
     pub(super) fn wishes(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        if view.plain {
+            return self.wish_plain(document, view, wishes);
+        }
         self.wish_ends(document, view, wishes);
         let claims = document.claims(self.executor.as_str());
         if let Some(head) = claims.first()
@@ -224,6 +247,16 @@ impl Lane {
         self.wish_next(document, view, wishes);
     }
 
+    /// Without bookkeeping there are no claims to look after, whatever others have written.
+    fn wish_plain(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        (self.giving_back, self.observed) = (None, None);
+        match &self.retry {
+            Some(retry) => wishes.wake(retry.until),
+            None if self.wanted && self.running.is_none() => self.wish_claim(document, view, wishes),
+            None => {}
+        }
+    }
+
     fn wish_ends(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
         let claims = document.claims(self.executor.as_str());
         let more = self.has_open_claims(document, view.by);
@@ -233,7 +266,8 @@ impl Lane {
             let operation =
                 Operation::Finish { executor, id: ended.id.clone(), response: ended.response.clone() };
             wishes.operations.push(operation);
-            let waits = ended.reply.is_some() || ended.response.is_some() || careful || !more;
+            let awaited = ended.reply.as_ref().is_some_and(|reply| !reply.is_closed());
+            let waits = awaited || ended.response.is_some() || careful || !more;
             if waits || ended.linger_until <= view.now {
                 wishes.urgent = true;
             } else {
@@ -296,7 +330,13 @@ impl Lane {
             }
             return;
         }
-        if self.has_open_claims(document, view.by) || !self.taken.is_empty() {
+        if !self.has_open_claims(document, view.by) {
+            self.wish_claim(document, view, wishes);
+        }
+    }
+
+    fn wish_claim(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        if !self.removed.is_empty() {
             return;
         }
         match self.hold_until {
@@ -304,8 +344,9 @@ impl Lane {
             _ => self.hold_until = None,
         }
         let released = self.released(document, view, wishes);
+        let executor = self.executor.clone();
         if document.waiting(executor.as_str()).iter().any(|item| is_free(item, view.by, &released)) {
-            let fresh = format!("{}{}-", view.fresh, Base36(view.number)).into();
+            let fresh = (numbered(view.fresh, view.number) + "-").into();
             wishes.push(Operation::Claim { executor, fresh, released });
         }
     }
@@ -338,6 +379,15 @@ impl Lane {
         free.into_iter().map(|(id, _)| id.clone()).collect()
     }
 
+    /// The answer to a write that held tells that this end is recorded, also where no room was left for a stamp.
+    pub(super) fn recorded(&mut self, id: &ActionId, effects: &mut VecDeque<Effect>) {
+        if let Some(place) = self.ended.iter().position(|ended| ended.id == *id) {
+            let ended = self.ended.remove(place);
+            self.finished.insert(ended.id, 0);
+            answer(effects, ended.reply, Ok(()));
+        }
+    }
+
     /// Compares local state with a newer document: what has vanished there is over here (C40, C60). Answers an action
     /// whose handler is to be cancelled.
     pub(super) fn reconcile(
@@ -345,21 +395,32 @@ impl Lane {
         document: &Document,
         by: &str,
         last_write: Option<u64>,
+        in_flight: Option<u64>,
         effects: &mut VecDeque<Effect>,
     ) -> Option<ActionId> {
+        if self.ended.is_empty() && self.retry.is_none() && self.running.is_none() {
+            return None;
+        }
         let claims = document.claims(self.executor.as_str());
         let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
-        let (open, gone) = std::mem::take(&mut self.ended).into_iter().partition(|ended| mine(&ended.id));
-        self.ended = open;
-        for ended in gone {
-            let held = ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
-            self.finished.insert(ended.id.clone(), 0);
+        let held = |ended: &Ended| ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
+        // The document may be the one just written, told by the watch before the answer, and too full for our stamp.
+        let untold = |ended: &Ended| ended.sent.is_some() && ended.sent == in_flight && !held(ended);
+        for ended in self.ended.extract_if(.., |ended| !mine(&ended.id) && !untold(ended)) {
+            let held = held(&ended);
+            // One that somebody else holds, or that was put back, is not finished and may come here again.
+            let is_it = |id: Option<&ActionId>| id == Some(&ended.id);
+            let left = document.waiting(self.executor.as_str()).iter().any(|item| is_it(item.id()))
+                || claims.iter().any(|claim| is_it(claim.id()));
+            if !left {
+                self.finished.insert(ended.id.clone(), 0);
+            }
             answer(effects, ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
         }
-        if self.retry.as_ref().is_some_and(|retry| !mine(&retry.id)) {
+        if self.retry.as_ref().is_some_and(|retry| !retry.plain && !mine(&retry.id)) {
             self.retry = None;
         }
-        let lost = self.running.as_ref().is_some_and(|running| !mine(&running.id));
+        let lost = self.running.as_ref().is_some_and(|running| !running.plain && !mine(&running.id));
         if lost { self.running.take().map(|running| running.id) } else { None }
     }
 }
@@ -371,6 +432,8 @@ pub(super) struct View<'a> {
     pub(super) lease: std::time::Duration,
     pub(super) renew_every: std::time::Duration,
     pub(super) attempts_max: u32,
+    /// The document is written without bookkeeping (C46, C60).
+    pub(super) plain: bool,
     /// The backend's time now, as its answers show it.
     pub(super) backend_now: Option<u64>,
     /// What ids of this life begin with.

@@ -39,6 +39,9 @@ use lane::Lane;
 use pending::{Flight, Pending};
 use request::Requests;
 
+/// How far ahead of the document an earlier life's write numbers may have been. It had one write on its way.
+const WRITES_OF_AN_EARLIER_LIFE: u64 = 1_000;
+
 /// What does not change while a client lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -66,7 +69,7 @@ pub(crate) enum Effect {
     /// Hand this action over; report its end with [`Machine::ended`].
     Start(Start),
     /// The action is no longer this client's: stop its handler.
-    Cancel(Executor, ActionId),
+    Cancel(ActionId),
     /// The token was refused: get a new one; report with [`Machine::resume`] or [`Machine::token_expired`].
     RenewToken,
     /// Tell whoever listens.
@@ -128,6 +131,8 @@ pub(crate) struct Machine {
     requests: Requests,
     pause: Pause,
     next_write_at: Option<Instant>,
+    /// When the latest write held: until then nobody had taken over what is claimed here.
+    held_at: Instant,
     jitter: u64,
     closing: bool,
     effects: VecDeque<Effect>,
@@ -154,8 +159,9 @@ impl Machine {
             lane.resuming =
                 opened.document.claims(lane.executor.as_str()).iter().any(|claim| claim.by == config.by);
         }
-        let number =
-            opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance)).unwrap_or(0);
+        // A write of an earlier life under the same instance may still be on its way, with the next numbers.
+        let number = opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance));
+        let number = number.map_or(0, |number| number.saturating_add(WRITES_OF_AN_EARLIER_LIFE));
         let jitter = config.fresh.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| {
             (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -174,6 +180,7 @@ impl Machine {
             requests: Requests::default(),
             pause: Pause::default(),
             next_write_at: None,
+            held_at: now,
             jitter: jitter | 1,
             closing: false,
             effects: VecDeque::new(),
@@ -192,14 +199,26 @@ impl Machine {
         self.effects.pop_front()
     }
 
+    /// How many operations the write on its way carries.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn operations_in_flight(&self) -> usize {
+        self.flight.as_ref().map_or(0, |flight| flight.carried + flight.derived.len())
+    }
+
     /// Whether everything accepted has been answered and recorded.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty()
             && self.flight.is_none()
-            && self
-                .lanes
-                .iter()
-                .all(|lane| lane.ended.is_empty() && lane.giving_back.is_none() && lane.running.is_none())
+            && self.reading.is_none()
+            && self.requests.is_settled()
+            && self.lanes.iter().all(Lane::is_idle)
+            && !self.holds_claims()
+    }
+
+    fn holds_claims(&self) -> bool {
+        let Some(state) = self.state.as_ref().filter(|_| !self.config.plain) else { return false };
+        let holds = |lane: &Lane| lane.has_open_claims(&state.document, &self.config.by);
+        self.lanes.iter().any(holds)
     }
 
     /// Accepts an operation of the application.
@@ -289,8 +308,7 @@ impl Machine {
         for place in 0..self.lanes.len() {
             self.lanes[place].wanted = false;
             if let Some(running) = self.lanes[place].running.take() {
-                let executor = self.lanes[place].executor.clone();
-                self.effects.push_back(Effect::Cancel(executor, running.id.clone()));
+                self.effects.push_back(Effect::Cancel(running.id.clone()));
                 self.let_go(place, running, now);
             }
         }
@@ -369,7 +387,7 @@ impl Machine {
 
     fn fresh_id(&mut self) -> ActionId {
         self.ids += 1;
-        format!("{}{}", self.config.fresh, Base36(self.ids)).into()
+        numbered(&self.config.fresh, self.ids).into()
     }
 
     fn gone(&self) -> Error {
@@ -396,7 +414,6 @@ impl Machine {
             None => 1,
         };
         let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
-        let plain = self.is_plain();
         for lane in &mut self.lanes {
             let found = document.corrupt_array(lane.executor.as_str());
             if let Some(found) = found.filter(|_| !lane.corrupt) {
@@ -404,19 +421,36 @@ impl Machine {
                 self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
             }
             lane.corrupt = found.is_some();
-            if !plain
-                && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write, &mut self.effects)
-            {
-                let executor = lane.executor.clone();
-                self.effects.push_back(Effect::Cancel(executor.clone(), lost.clone()));
-                self.effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
-            }
         }
+        self.reconcile(&document, last_write);
         self.requests.look(&document, &self.config.by, last_write, now + self.config.settings.finish_linger);
         self.state = Some(State { revision, document, changes });
         if self.flight.is_none() {
             self.settle_doubts();
         }
+    }
+
+    /// What has vanished from the document is over here (C40, C60).
+    fn reconcile(&mut self, document: &Document, last_write: Option<u64>) {
+        if self.config.plain {
+            return;
+        }
+        let in_flight = self.flight.as_ref().map(|flight| flight.number);
+        let Self { lanes, effects, config, .. } = self;
+        for lane in lanes {
+            if let Some(lost) = lane.reconcile(document, &config.by, last_write, in_flight, effects) {
+                let executor = lane.executor.clone();
+                effects.push_back(Effect::Cancel(lost.clone()));
+                effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
+            }
+        }
+    }
+
+    /// The same with the newest document, once it is known that no write on its way made it.
+    fn reconcile_newest(&mut self) {
+        let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else { return };
+        let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
+        self.reconcile(&document, last_write);
     }
 
     fn removed(&mut self) {
@@ -431,7 +465,7 @@ impl Machine {
         }
         for lane in &mut self.lanes {
             if let Some(running) = lane.running.take() {
-                self.effects.push_back(Effect::Cancel(lane.executor.clone(), running.id));
+                self.effects.push_back(Effect::Cancel(running.id));
             }
             for ended in std::mem::take(&mut lane.ended) {
                 lane::answer(&mut self.effects, ended.reply, Err(gone.clone()));
@@ -457,21 +491,20 @@ impl Machine {
     }
 }
 
-/// A number in few characters: ids are stored with every waiting action.
-struct Base36(u64);
-
-impl std::fmt::Display for Base36 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut digits = [0_u8; 13];
-        let (mut rest, mut place) = (self.0, digits.len());
-        loop {
-            place -= 1;
-            digits[place] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize];
-            rest /= 36;
-            if rest == 0 {
-                break;
-            }
+/// A prefix and a number in few characters: ids are stored with every waiting action.
+fn numbered(prefix: &str, mut number: u64) -> String {
+    let mut digits = [0_u8; 13];
+    let mut place = digits.len();
+    loop {
+        place -= 1;
+        digits[place] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize];
+        number /= 36;
+        if number == 0 {
+            break;
         }
-        f.write_str(std::str::from_utf8(&digits[place..]).unwrap_or("0"))
     }
+    let mut id = String::with_capacity(prefix.len() + digits.len() - place);
+    id.push_str(prefix);
+    id.extend(digits[place..].iter().copied().map(char::from));
+    id
 }

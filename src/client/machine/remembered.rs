@@ -1,6 +1,7 @@
 //! The latest ids of something, up to a bound.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::id::ActionId;
 use crate::limits::FINISHED_REMEMBERED;
@@ -9,7 +10,29 @@ use crate::limits::FINISHED_REMEMBERED;
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     order: VecDeque<ActionId>,
-    numbers: HashMap<ActionId, u32>,
+    numbers: HashMap<ActionId, u32, BuildHasherDefault<Fnv>>,
+}
+
+/// FNV-1a: short keys, few of them, and looked up for every action.
+#[derive(Debug)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Remembered {

@@ -137,6 +137,25 @@ impl Requests {
         given
     }
 
+    /// This client has removed a response: it is its own, also where no bookkeeping tells.
+    pub(super) fn took(&mut self, executor: &Executor, item: &Arc<Item>, by: &str) {
+        match self.matched.iter().position(|matched| matched.item.is_same(item)) {
+            Some(place) => {
+                let matched = self.matched.remove(place);
+                if let Some(waiting) = matched.waiting {
+                    hand_over(waiting, item);
+                }
+            }
+            // A newer document, told before the answer, did not show it any more.
+            None => drop(self.give(executor, item, by)),
+        }
+    }
+
+    /// Whether nothing is left to be removed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.matched.is_empty()
+    }
+
     /// What is to be written: removals of matched responses. One that was handed over can wait for another write.
     pub(super) fn wishes(&self, now: Instant, wishes: &mut Wishes) {
         for Matched { executor, item, waiting, linger_until, .. } in &self.matched {

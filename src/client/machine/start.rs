@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::lane::{Ended, Running};
+use super::lane::{Ended, Removed, Running};
 use super::{Effect, Machine, Start};
 use crate::client::notice::Notice;
 use crate::document::{Failure, Held, Item, Tag};
@@ -12,11 +12,23 @@ use crate::id::ActionId;
 
 /// What becomes of the next action of a lane.
 enum Next {
-    Start(Start, u32, bool),
+    Start(Start, u32, How),
     /// Over without running: removed, and said why.
     Over(ActionId, Arc<Item>, Over),
+    /// It was a response, and is with whoever waited for it.
+    Given,
     /// Its start has to be recorded first, or there is none.
     Wait,
+}
+
+/// How an action came here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Claimed,
+    /// At-most-once: only its id is left of the claim.
+    Once,
+    /// Removed from the array, in plain mode.
+    Removed,
 }
 
 enum Over {
@@ -35,8 +47,9 @@ impl Machine {
             loop {
                 match self.next_of(place, now) {
                     Next::Wait => break,
-                    Next::Start(start, n, once) => {
-                        self.start(place, start, n, once, now);
+                    Next::Given => {}
+                    Next::Start(start, n, how) => {
+                        self.start(place, start, n, how, now);
                         break;
                     }
                     Next::Over(id, item, why) => self.pass_over(place, id, item, why, now),
@@ -46,13 +59,20 @@ impl Machine {
     }
 
     fn next_of(&mut self, place: usize, now: Instant) -> Next {
-        if self.is_plain() {
-            return self.next_plain(place);
+        // What was removed comes first, even if the document has bookkeeping by now: it came from before what is left.
+        if self.is_plain() || !self.lanes[place].removed.is_empty() {
+            return self.next_removed(place);
         }
         let Some(state) = &self.state else { return Next::Wait };
         let document = state.document.clone();
         let Some(claim) = self.lanes[place].next_claim(&document, &self.config.by) else { return Next::Wait };
         let Some(id) = claim.id().cloned() else { return Next::Wait };
+        if now > self.held_at + self.config.settings.lease {
+            // This process was asleep, or the backend away, for so long that another may have taken over: the claim
+            // must be shown to hold before anything is started on it.
+            self.lanes[place].renew_at = Some(now);
+            return Next::Wait;
+        }
         let (item, once) = match &claim.held {
             Held::Action(item) => (item.clone(), false),
             Held::Once(_) => match self.lanes[place].once.take().filter(|item| item.id() == Some(&id)) {
@@ -63,7 +83,8 @@ impl Machine {
             },
         };
         if once {
-            return Next::Start(self.begin(place, id, item, claim.n), claim.n, true);
+            // Started once means a first attempt, however often its claim has changed hands.
+            return Next::Start(self.begin(place, id, item, 1), claim.n, How::Once);
         }
         let executor = self.lanes[place].executor.clone();
         if self.requests.give(&executor, &item, &self.config.by) {
@@ -84,7 +105,7 @@ impl Machine {
         match over {
             Some(over) => Next::Over(id, item, over),
             None if self.runs_once(&item) => Next::Wait,
-            None => Next::Start(self.begin(place, id, item, claim.n), claim.n, false),
+            None => Next::Start(self.begin(place, id, item, claim.n), claim.n, How::Claimed),
         }
     }
 
@@ -95,26 +116,26 @@ impl Machine {
         Start { executor: lane.executor.clone(), item, id, attempt }
     }
 
-    fn next_plain(&mut self, place: usize) -> Next {
+    fn next_removed(&mut self, place: usize) -> Next {
         let lane = &mut self.lanes[place];
         if lane.running.is_some() || lane.retry.is_some() || !lane.wanted {
             return Next::Wait;
         }
-        let Some(item) = lane.taken.pop_front() else { return Next::Wait };
+        let Some(Removed { id, item }) = lane.removed.pop_front() else { return Next::Wait };
         let executor = lane.executor.clone();
         if self.requests.give(&executor, &item, &self.config.by) {
-            return Next::Over(self.fresh_id(), item, Over::Response);
+            return Next::Given;
         }
-        let id = item.id().cloned().unwrap_or_else(|| self.fresh_id());
-        let attempt = self.lanes[place].begun.get(&id).unwrap_or(0) + 1;
-        Next::Start(Start { executor, item, id, attempt }, attempt, false)
+        let attempt = lane.begun.get(&id).unwrap_or(0) + 1;
+        Next::Start(Start { executor, item, id, attempt }, attempt, How::Removed)
     }
 
-    fn start(&mut self, place: usize, start: Start, n: u32, once: bool, now: Instant) {
+    fn start(&mut self, place: usize, start: Start, n: u32, how: How, now: Instant) {
         let lane = &mut self.lanes[place];
         lane.begun.insert(start.id.clone(), start.attempt);
         let Start { item, id, attempt, .. } = start.clone();
-        lane.running = Some(Running { id, item, attempt, n, once });
+        lane.running =
+            Some(Running { id, item, attempt, n, once: how == How::Once, plain: how == How::Removed });
         lane.renew_at = Some(now + self.config.settings.renew_every());
         self.effects.push_back(Effect::Start(start));
     }
@@ -142,9 +163,7 @@ impl Machine {
             }
         };
         self.effects.extend(notice.map(Effect::Notice));
-        if !self.is_plain() {
-            self.lanes[place].ended.push(Ended { id, response, reply: None, sent: None, linger_until: now });
-        }
+        self.lanes[place].ended.push(Ended { id, response, reply: None, sent: None, linger_until: now });
     }
 
     fn runs_once(&self, item: &Item) -> bool {

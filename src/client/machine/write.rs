@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::lane::{View, Wishes};
+use super::lane::{Removed, View, Wishes};
 use super::pending::{Answer, Asker, Flight, Pending};
 use super::{Effect, Lane, Machine};
 use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
 use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
-use crate::document::{Document, Operation, Outcome, Taken, Verdict, apply, resolve};
+use crate::document::{Document, Operation, Outcome, Response, Taken, Verdict, apply, resolve};
 use crate::error::{Error, Result};
+use crate::id::{ActionId, Executor};
 use crate::limits::OPERATIONS_PER_WRITE_MAX;
 
 impl Machine {
@@ -21,6 +22,7 @@ impl Machine {
     pub(crate) fn step(&mut self, now: Instant) -> Option<Instant> {
         self.end_retries(now);
         self.start_all(now);
+        self.put_back_unwanted(now);
         let mut wake = self.give_up_late(now);
         let mut later = |at: Instant| wake = Some(wake.map_or(at, |earlier: Instant| earlier.min(at)));
         if self.flight.is_some() || self.reading.is_some() || self.state.is_none() {
@@ -71,6 +73,7 @@ impl Machine {
     }
 
     pub(super) fn with_view<T>(&mut self, now: Instant, see: impl FnOnce(&View<'_>, &mut [Lane]) -> T) -> T {
+        let plain = self.is_plain();
         let catalogue = &self.config.catalogue;
         let view = View {
             by: &self.config.by,
@@ -78,6 +81,7 @@ impl Machine {
             lease: self.config.settings.lease,
             renew_every: self.config.settings.renew_every(),
             attempts_max: self.config.settings.attempts_max,
+            plain,
             backend_now: Some(self.clock.now(now)),
             fresh: &self.config.fresh,
             number: self.number + 1,
@@ -138,8 +142,12 @@ impl Machine {
     /// The answer to [`Effect::Write`].
     pub(crate) fn written(&mut self, result: Result<Written, BackendError>, now: Instant) {
         let Some(flight) = self.flight.take() else { return };
+        if result.is_err() {
+            self.reconcile_newest();
+        }
         match result {
             Ok(written) => {
+                self.held_at = now;
                 self.recovered();
                 self.clock.saw(written.at, now);
                 for pending in self.take_carried(flight.carried) {
@@ -231,11 +239,10 @@ impl Machine {
                 (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => {
                     self.report_taken(executor, taken)
                 }
-                (Operation::Finish { response: Some(response), .. }, Ok(Outcome::ResponseDropped(why))) => {
-                    let action =
-                        response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
-                    let executor = response.executor;
-                    self.effects.push_back(Effect::Notice(Notice::ResponseDropped { executor, action, why }));
+                (Operation::Finish { executor, id, response }, Ok(outcome))
+                    if outcome != Outcome::Nothing =>
+                {
+                    self.report_finished(&executor, &id, response, &outcome);
                 }
                 (Operation::TakeOver { executor, .. }, Ok(Outcome::TakenOver { lost })) => {
                     if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
@@ -245,6 +252,9 @@ impl Machine {
                         let notice = Notice::StartedOnceAndLost { executor, ids: lost };
                         self.effects.push_back(Effect::Notice(notice));
                     }
+                }
+                (Operation::TakeResponse { executor, item }, Ok(Outcome::Done)) => {
+                    self.requests.took(&executor, &item, &self.config.by);
                 }
                 (Operation::Renew(executor), Ok(_)) => {
                     let renew_at = now + self.config.settings.renew_every();
@@ -262,7 +272,24 @@ impl Machine {
         }
     }
 
-    fn report_taken(&mut self, executor: crate::Executor, taken: Taken) {
+    fn report_finished(
+        &mut self,
+        executor: &Executor,
+        id: &ActionId,
+        response: Option<Response>,
+        outcome: &Outcome,
+    ) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == *executor) {
+            lane.recorded(id, &mut self.effects);
+        }
+        if let (Some(response), Outcome::ResponseDropped(why)) = (response, outcome) {
+            let action = response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+            let notice = Notice::ResponseDropped { executor: response.executor, action, why: *why };
+            self.effects.push_back(Effect::Notice(notice));
+        }
+    }
+
+    fn report_taken(&mut self, executor: Executor, taken: Taken) {
         for item in taken.malformed {
             let found = item.malformed_type().unwrap_or("an object");
             let executor = executor.clone();
@@ -273,10 +300,31 @@ impl Machine {
             self.effects.push_back(Effect::Notice(Notice::DuplicateRemoved { executor, id }));
         }
         if self.is_plain()
-            && let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor)
+            && let Some(place) = self.lanes.iter().position(|lane| lane.executor == executor)
         {
-            lane.taken.extend(taken.items);
+            for item in taken.items {
+                let id = item.id().cloned().unwrap_or_else(|| self.fresh_id());
+                self.lanes[place].removed.push_back(Removed { id, item });
+            }
         }
+    }
+
+    /// In plain mode: what was removed and is not carried out here goes back to its array (C44, C46).
+    fn put_back_unwanted(&mut self, now: Instant) {
+        for place in 0..self.lanes.len() {
+            let lane = &mut self.lanes[place];
+            if !lane.wanted && lane.running.is_none() && !lane.removed.is_empty() {
+                lane.retry = None;
+                self.put_back(place, now);
+            }
+        }
+    }
+
+    pub(super) fn put_back(&mut self, place: usize, now: Instant) {
+        let lane = &mut self.lanes[place];
+        let items = lane.removed.drain(..).map(|removed| removed.item).collect();
+        let executor = lane.executor.clone();
+        self.submit(Operation::PutBack { executor, items }, Ttl::Keep, Asker::Nobody, now);
     }
 
     fn answer_carried(&mut self, carried: usize, error: &BackendError) {
@@ -387,14 +435,13 @@ impl Machine {
 
     /// Failed actions whose delay is over may start again, once the document counts the attempt.
     fn end_retries(&mut self, now: Instant) {
-        let plain = self.is_plain();
         let Some(state) = &self.state else { return };
         for lane in &mut self.lanes {
             let counted = lane.retry.as_ref().is_some_and(|retry| {
                 let claims = state.document.claims(lane.executor.as_str());
                 let counted =
                     claims.iter().any(|claim| claim.id() == Some(&retry.id) && claim.n > retry.failed);
-                retry.until <= now && (plain || counted)
+                retry.until <= now && (retry.plain || counted)
             });
             if counted {
                 lane.retry = None;

@@ -36,6 +36,16 @@ pub(super) fn start_with_mounts(role: &str, path: &Path, mounts: &str) -> Option
     Some(command.env("SP_SYNC_DIR", path.parent()?).stdout(Stdio::piped()).spawn().unwrap())
 }
 
+/// A second process whose files may not grow beyond a megabyte: writing further fails with an error that is not
+/// `disk full`.
+pub(super) fn start_with_small_files(role: &str, path: &Path) -> Child {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg("trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\"");
+    command.arg(std::env::current_exe().unwrap());
+    in_role(&mut command, role, path);
+    command.stdout(Stdio::piped()).spawn().unwrap()
+}
+
 fn in_role(command: &mut Command, role: &str, path: &Path) {
     command.args(["--exact", "embedded::child::child", "--ignored", "--nocapture", "--test-threads=1"]);
     command.env("SP_SYNC_ROLE", role).env("SP_SYNC_PATH", path);
@@ -51,6 +61,7 @@ async fn child() {
         "echo" => echo(&path).await,
         "race" => race(&path).await,
         "fill" => fill(&path).await,
+        "break" => break_down(&path).await,
         "read only" => read_only(&path).await,
         other => panic!("no such role: {other}"),
     }
@@ -139,6 +150,26 @@ async fn fill(path: &Path) {
     let store = Embedded::open(path).await.unwrap();
     assert!(present(&store, &id("again")).await.is_some());
     say(&format!("full after {held}"));
+}
+
+/// Writes until the log cannot be written: whether that write holds is not known, all before it do.
+async fn break_down(path: &Path) {
+    let store = Embedded::open(path).await.unwrap();
+    let mut held = 0;
+    let failure = loop {
+        match write(&store, &id(&format!("break-{held}")), filled(held, 15_000), None).await {
+            Ok(_) => held += 1,
+            Err(failure) => break failure,
+        }
+        assert!(held < 1_000, "files may grow");
+    };
+    let text = failure.to_string();
+    assert!(matches!(failure, BackendError::Unknown { .. }), "{failure:?}");
+    assert!(text.contains("exam.db") && text.contains("disk"), "{text}");
+    for kept in 0..held {
+        assert_eq!(present(&store, &id(&format!("break-{kept}"))).await.unwrap().0, kept);
+    }
+    say(&format!("broke down after {held}"));
 }
 
 /// Meets a file system that allows no writing.

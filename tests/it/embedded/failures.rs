@@ -233,6 +233,18 @@ fn a_full_disk_is_told_and_room_makes_it_go_on() {
     assert!(output.status.success() && text.contains("full after"), "{text}");
 }
 
+#[test]
+#[cfg(unix)]
+fn a_commit_that_the_disk_interrupts_is_unknown() {
+    let scratch = Scratch::new();
+    let output = child::start_with_small_files("break", &scratch.file()).wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("broke down after"), "{text}");
+    let file = Connection::open(scratch.file()).unwrap();
+    let check: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+}
+
 #[tokio::test]
 async fn a_file_system_without_writing_is_told() {
     let scratch = Scratch::new();

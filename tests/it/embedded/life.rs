@@ -169,3 +169,31 @@ fn a_store_serves_more_than_one_runtime() {
     runtime().block_on(write(&store, &id("x"), numbered(1), None)).unwrap();
     assert_eq!(runtime().block_on(present(&store, &id("x"))).unwrap().0, 1);
 }
+
+#[tokio::test]
+async fn without_a_bell_changes_elsewhere_are_found_by_polling() {
+    let scratch = Scratch::new();
+    let one = Embedded::open(scratch.file()).await.unwrap();
+    let other = Embedded::open(scratch.file()).await.unwrap();
+    std::fs::remove_file(scratch.path().join("exam.db-bell")).unwrap();
+    let mut watch = other.watch(&id("x")).await.unwrap();
+    assert!(matches!(watch.next().await, Some(Ok(Change::Removed))));
+    write(&one, &id("x"), numbered(1), None).await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(5), watch.next()).await.unwrap();
+    assert!(matches!(told, Some(Ok(Change::Updated(_)))), "{told:?}");
+}
+
+#[tokio::test]
+async fn an_absence_that_lasts_is_told_once() {
+    let scratch = Scratch::new();
+    let store = Embedded::open(scratch.file()).await.unwrap();
+    let mut first = store.watch(&id("x")).await.unwrap();
+    assert!(matches!(first.next().await, Some(Ok(Change::Removed))));
+    for number in 0..5 {
+        write(&store, &id(&format!("other-{number}")), numbered(1), None).await.unwrap();
+        let mut later = store.watch(&id("x")).await.unwrap();
+        assert!(matches!(later.next().await, Some(Ok(Change::Removed))));
+    }
+    let again = tokio::time::timeout(Duration::from_millis(50), first.next()).await;
+    assert!(again.is_err(), "{again:?}");
+}

@@ -1,0 +1,77 @@
+//! `sp-sync docs`: which documents there are.
+
+use serde_json::{Value, json};
+use sp_sync::DocumentId;
+use sp_sync::backend::{Backend as _, Stored};
+use sp_sync::document::Document;
+
+use crate::output::{Outcome, counted};
+use crate::store::{Access, Common, Store};
+
+/// Names read at once.
+const PAGE: usize = 256;
+
+#[derive(clap::Args)]
+pub(crate) struct Docs {
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(crate) async fn run(arguments: &Docs) -> Outcome<()> {
+    let store = arguments.common.open(Access::Read).await?;
+    let listed = list(&store).await;
+    store.close().await;
+    listed
+}
+
+async fn list(store: &Store) -> Outcome<()> {
+    let Some(directory) = store.backend().directory() else { return Ok(()) };
+    let mut after: Option<DocumentId> = None;
+    loop {
+        let names = directory.list(after.as_ref(), PAGE).await?;
+        for id in &names {
+            // It may have gone since it was listed.
+            if let Some(stored) = store.find(id).await? {
+                show(store, id, &stored)?;
+            }
+        }
+        match names.last() {
+            Some(last) if names.len() == PAGE => after = Some(last.clone()),
+            Some(_) => return Ok(()),
+            None if after.is_none() => return store.output.remark("no documents"),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn show(store: &Store, id: &DocumentId, stored: &Stored) -> Outcome<()> {
+    let document = &stored.document;
+    let (waiting, held) = (waiting(document), held(document));
+    let (revision, bytes) = (stored.revision.0, document.size_bytes());
+    store.output.line(
+        || {
+            let mut line =
+                format!("{}  revision {revision}, {bytes} bytes", store.output.strong(id.as_str()));
+            if waiting > 0 {
+                line += &format!(", {} waiting", counted(waiting, "action"));
+            }
+            if held > 0 {
+                line += &format!(", {held} being carried out");
+            }
+            line
+        },
+        || {
+            let expires: Value = stored.expires.map_or(Value::Null, |at| at.0.into());
+            json!({ "document": id.as_str(), "revision": revision, "bytes": bytes,
+                    "waiting": waiting, "held": held, "expires_ms": expires })
+        },
+    )
+}
+
+fn waiting(document: &Document) -> usize {
+    document.queues().map(|(_, items)| items.len()).sum()
+}
+
+fn held(document: &Document) -> usize {
+    document.ledger().map_or(0, |ledger| ledger.claimed().map(|(_, claims)| claims.len()).sum())
+}
