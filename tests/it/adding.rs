@@ -102,15 +102,10 @@ async fn an_empty_batch_makes_no_request() {
     assert_eq!((link.asked(Call::Write), link.asked(Call::Read)), (writes, reads));
 }
 
-/// C24–C27: what is wrong is named with action, field and place, before any request, and nothing is written.
-#[tokio::test]
-async fn mistakes_are_named_before_any_request() {
-    let link = Link::new(Memory::new(), |_| Fate::Pass);
-    let client = open(link.clone(), "a").await;
-    let (writes, reads) = (link.asked(Call::Write), link.asked(Call::Read));
-    let before = client.get_sync().await.unwrap().to_value();
+/// Actions that are wrong, each in one way, and the beginning of what is said of them at place 1.
+fn mistakes() -> [(&'static str, Value, &'static str); 15] {
     let good = || json!({ "examURL": "https://example.com" });
-    let cases: [(&str, Value, &str); 15] = [
+    [
         (
             "openExam",
             Value::Null,
@@ -178,10 +173,19 @@ async fn mistakes_are_named_before_any_request() {
             "info of leaveCall (index 1) may not contain the key `__proto__`",
         ),
         ("leaveCall", json!([]), "info must be a JSON object, not an array"),
-    ];
+    ]
+}
+
+/// C24–C27: what is wrong is named with action, field and place, before any request, and nothing is written.
+#[tokio::test]
+async fn mistakes_are_named_before_any_request() {
+    let link = Link::new(Memory::new(), |_| Fate::Pass);
+    let client = open(link.clone(), "a").await;
+    let (writes, reads) = (link.asked(Call::Write), link.asked(Call::Read));
+    let before = client.get_sync().await.unwrap().to_value();
     let mut missed = Vec::new();
-    for (name, info, message) in cases {
-        let batch = Batch::new().then_named("openExam", good()).then_named(name, info);
+    for (name, info, message) in mistakes() {
+        let batch = Batch::new().then_named("openExam", numbered(0)).then_named(name, info);
         let error = client.add_actions(batch).await.unwrap_err();
         assert_eq!(error.retry(), Retry::Never);
         if !error.to_string().starts_with(message) {
