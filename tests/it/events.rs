@@ -8,7 +8,7 @@ use sp_sync::backend::{Backend, Memory, Revision};
 use sp_sync::{Executor, SyncClient};
 use tokio_stream::StreamExt as _;
 
-use crate::support::{LONG, document_id, number_of, numbered, open, raw, revision, update_with};
+use crate::support::{LONG, document_id, number_of, numbered, open, raw, revision};
 
 /// C16: every update, by this client or another, with the whole document.
 #[tokio::test(start_paused = true)]
@@ -140,7 +140,10 @@ async fn each_executor_has_its_event() {
     assert_eq!(onboarding.next().await.unwrap().action.name(), "goToStep");
 
     let error = client.events().actions_added("robot").unwrap_err();
-    assert_eq!(error.to_string(), "the catalogue has no executor `robot`; it knows `extension`, `onboarding`");
+    assert_eq!(
+        error.to_string(),
+        "the catalogue has no executor `robot`; it knows `extension`, `onboarding`"
+    );
 }
 
 /// C20: an event gives what the original would give; identity and attempt are beside it.
@@ -149,7 +152,9 @@ async fn an_action_is_given_without_bookkeeping() {
     let store = Memory::new();
     let client = open(store.clone(), "a").await;
     let receipt = client
-        .add_actions(sp_sync::Batch::new().then_named("getDisplayCount", Value::Null).respond_to("onboarding"))
+        .add_actions(
+            sp_sync::Batch::new().then_named("getDisplayCount", Value::Null).respond_to("onboarding"),
+        )
         .await
         .unwrap();
     assert!(raw(&store).await["extensionActions"][0].get("_sp").is_some());
@@ -231,7 +236,7 @@ async fn a_client_ends_with_its_last_handle() {
     let client = open(store.clone(), "a").await;
     client.add_action_named("openExam", numbered(1)).await.unwrap();
     let updates = client.events().sp_sync_doc_updated();
-    let mut deliveries = client.executor(&Executor::from("extension")).subscribe();
+    let mut deliveries = client.executor(Executor::from("extension")).subscribe();
     let delivery = deliveries.next().await.unwrap();
     drop((client, updates, deliveries, delivery));
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -17,8 +17,19 @@ use crate::support_b::*;
 #[derive(Debug)]
 enum Event {
     /// A writer was told that this is in the document.
-    Accepted { writer: usize, number: u64, id: ActionId, once: bool },
-    Started { executor: &'static str, id: ActionId, attempt: u32, once: bool, at: Instant },
+    Accepted {
+        writer: usize,
+        number: u64,
+        id: ActionId,
+        once: bool,
+    },
+    Started {
+        executor: &'static str,
+        id: ActionId,
+        attempt: u32,
+        once: bool,
+        at: Instant,
+    },
 }
 
 type History = Arc<Mutex<Vec<Event>>>;
@@ -33,7 +44,8 @@ struct Worker {
 impl Worker {
     async fn start(store: &Memory, seed: u64, history: &History) -> Self {
         let link = Link::faulty(store, seed, 60);
-        let client = builder(link.clone(), &format!("worker{seed}")).settings(roomy()).connect().await.unwrap();
+        let client =
+            builder(link.clone(), &format!("worker{seed}")).settings(roomy()).connect().await.unwrap();
         let tasks = ["extension", "onboarding"].map(|executor| {
             let mut deliveries = client.executor(executor).subscribe();
             let (link, history, mut dice) = (link.clone(), history.clone(), Dice::new(seed));
@@ -97,7 +109,7 @@ async fn write(store: Memory, writer: usize, seed: u64, count: u64, history: His
             history.lock().unwrap().push(event);
             number += 1;
         }
-        tokio::time::sleep(Duration::from_millis(dice.roll(60))).await;
+        tokio::time::sleep(Duration::from_millis(dice.roll(400))).await;
     }
 }
 
@@ -105,7 +117,9 @@ async fn write(store: Memory, writer: usize, seed: u64, count: u64, history: His
 /// each writer's order holds, nothing starts twice without saying so, and at-most-once means once.
 #[tokio::test(start_paused = true)]
 async fn what_must_hold_holds_whatever_happens() {
-    for seed in [1, 2, 3] {
+    // More of them for a soak: SP_SYNC_SEEDS=500.
+    let seeds = std::env::var("SP_SYNC_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(6);
+    for seed in 1..=seeds {
         live_through(seed).await;
     }
 }
@@ -131,14 +145,16 @@ async fn live_through(seed: u64) {
         }
         tokio::select! {
             ended = writers.join_next() => drop(ended.map(Result::unwrap)),
-            () = tokio::time::sleep(Duration::from_millis(3_000 + dice.roll(20_000))) => {
+            () = tokio::time::sleep(Duration::from_millis(1_000 + dice.roll(5_000))) => {
                 let killed = usize::try_from(dice.roll(3)).unwrap();
                 ghosts.push(workers.swap_remove(killed).kill());
             }
         }
     }
     workers.push(Worker::start(&store, born + 1, &history).await);
-    tokio::time::timeout(AGES, until_worked_off(&store)).await.unwrap_or_else(|_| panic!("stuck, seed {seed}"));
+    tokio::time::timeout(AGES, until_worked_off(&store))
+        .await
+        .unwrap_or_else(|_| panic!("stuck, seed {seed}"));
     assert!(!ghosts.is_empty());
     check(&history.lock().unwrap(), seed);
     for (_, tasks) in ghosts {
@@ -179,6 +195,9 @@ fn check(history: &[Event], seed: u64) {
     for (executor, id) in first_starts {
         let Some((writer, number, _)) = accepted.get(id) else { continue };
         let before = last.insert((executor, *writer), *number);
-        assert!(before < Some(*number), "writer {writer}: {number} after {before:?} in {executor}, seed {seed}");
+        assert!(
+            before < Some(*number),
+            "writer {writer}: {number} after {before:?} in {executor}, seed {seed}"
+        );
     }
 }

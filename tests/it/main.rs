@@ -15,10 +15,10 @@ mod examples;
 mod faults;
 mod fidelity;
 mod handles;
-#[cfg(feature = "codegen")]
-mod node;
 mod history;
 mod limits;
+#[cfg(feature = "codegen")]
+mod node;
 mod opening;
 mod original;
 mod plain;

@@ -1,0 +1,197 @@
+//! Whether a history keeps the promises: what was acknowledged ran, in order, one at a time, and again only after its
+//! holder fell silent for a lease.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A process: its kind's slot, and which of its lives.
+pub(crate) type Process = (usize, usize);
+
+/// An action that a writer tried to add.
+#[derive(Clone, Debug)]
+pub(crate) struct Add {
+    pub(crate) writer: u64,
+    /// Grows with each action of a writer.
+    pub(crate) number: u64,
+    /// One executor of one document.
+    pub(crate) lane: usize,
+    pub(crate) acknowledged: Option<Acknowledged>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Acknowledged {
+    pub(crate) id: String,
+    /// The revision of its document that held it first.
+    pub(crate) revision: u64,
+}
+
+/// One time that an action was carried out. Times are microseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) process: Process,
+    pub(crate) lane: usize,
+    pub(crate) id: String,
+    pub(crate) attempt: u32,
+    pub(crate) writer: u64,
+    pub(crate) number: u64,
+    pub(crate) start: u64,
+    pub(crate) end: Option<u64>,
+    /// When the end was handed over that was acknowledged as recorded.
+    pub(crate) finished: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    pub(crate) adds: Vec<Add>,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) born: HashMap<Process, u64>,
+    /// The moment before an executor was killed.
+    pub(crate) killed: HashMap<Process, u64>,
+    pub(crate) lease: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Fault {
+    /// It was acknowledged and never ran to its end.
+    Lost,
+    /// It ran and nobody had added it, or in another executor's place.
+    Unknown,
+    /// A writer's actions ran in another order than it added them.
+    WriterOrder,
+    /// They ran in another order than they stood in the array.
+    ArrayOrder,
+    /// Two handlers of one executor at once, the first of which had not been silent for a lease.
+    Overlap,
+    /// It ran again though its holder had not been silent for a lease.
+    Early,
+    /// It ran again though its end was recorded.
+    AfterEnd,
+    /// It ran again without a higher attempt.
+    Attempt,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) faults: Vec<(Fault, String)>,
+    pub(crate) acknowledged: usize,
+    pub(crate) runs: usize,
+    pub(crate) repeats: usize,
+    /// Claims that were taken over from a process that was slow, not dead.
+    pub(crate) stalls: usize,
+    /// The longest time between two starts of one executor.
+    pub(crate) longest_gap: u64,
+}
+
+pub(crate) fn check(history: &History) -> Report {
+    let acknowledged = history.adds.iter().filter(|add| add.acknowledged.is_some()).count();
+    let mut report = Report { acknowledged, runs: history.runs.len(), ..Report::default() };
+    let mut lanes: BTreeMap<usize, Vec<&Run>> = BTreeMap::new();
+    for run in &history.runs {
+        lanes.entry(run.lane).or_default().push(run);
+    }
+    for runs in lanes.values_mut() {
+        runs.sort_by_key(|run| run.start);
+        report.one_at_a_time(history, runs);
+        report.repeats(history, runs);
+        for pair in runs.windows(2) {
+            report.longest_gap = report.longest_gap.max(pair[1].start - pair[0].start);
+        }
+    }
+    report.all_ran(history);
+    report.in_order(history, &lanes);
+    report
+}
+
+impl Report {
+    fn fault(&mut self, fault: Fault, what: String) {
+        self.faults.push((fault, what));
+    }
+
+    fn all_ran(&mut self, history: &History) {
+        let ended: HashSet<_> =
+            history.runs.iter().filter(|run| run.end.is_some()).map(|run| (run.writer, run.number)).collect();
+        let adds: HashMap<_, _> = history.adds.iter().map(|add| ((add.writer, add.number), add)).collect();
+        for add in &history.adds {
+            if add.acknowledged.is_some() && !ended.contains(&(add.writer, add.number)) {
+                self.fault(Fault::Lost, format!("{add:?}"));
+            }
+        }
+        for run in &history.runs {
+            let known = adds.get(&(run.writer, run.number)).is_some_and(|add| {
+                add.lane == run.lane && add.acknowledged.as_ref().is_none_or(|held| held.id == run.id)
+            });
+            if !known {
+                self.fault(Fault::Unknown, format!("{run:?}"));
+            }
+        }
+    }
+
+    fn in_order(&mut self, history: &History, lanes: &BTreeMap<usize, Vec<&Run>>) {
+        let revisions: HashMap<_, _> = history
+            .adds
+            .iter()
+            .filter_map(|add| Some(((add.writer, add.number), add.acknowledged.as_ref()?.revision)))
+            .collect();
+        for runs in lanes.values() {
+            let (mut seen, mut newest) = (HashSet::new(), HashMap::new());
+            let mut last = (0, 0);
+            for run in runs.iter().filter(|run| seen.insert(&run.id)) {
+                let before = newest.insert(run.writer, run.number);
+                if before.is_some_and(|before| before >= run.number) {
+                    self.fault(Fault::WriterOrder, format!("{run:?} after {before:?}"));
+                }
+                // One write holds one batch: within a revision a writer's numbers are the array's order.
+                let Some(revision) = revisions.get(&(run.writer, run.number)) else { continue };
+                if (*revision, run.number) < last {
+                    self.fault(Fault::ArrayOrder, format!("{run:?}, revision {revision}, after {last:?}"));
+                }
+                last = (*revision, run.number);
+            }
+        }
+    }
+
+    /// The latest moment at which a process certainly wrote to the claims of an executor, before another moment:
+    /// whoever takes its claims over then has waited a lease since.
+    fn heard_of(history: &History, runs: &[&Run], process: Process, before: u64) -> u64 {
+        let own = runs.iter().filter(|run| run.process == process);
+        let finished = own.filter_map(|run| run.finished).filter(|at| *at < before).max();
+        finished.max(history.born.get(&process).copied()).unwrap_or(0)
+    }
+
+    fn one_at_a_time(&mut self, history: &History, runs: &[&Run]) {
+        for (place, run) in runs.iter().enumerate() {
+            for other in runs[..place].iter().rev().take(64) {
+                let killed = history.killed.get(&other.process).copied();
+                let until = other.end.or(killed).unwrap_or(u64::MAX);
+                if until <= run.start {
+                    continue;
+                }
+                let heard_of = Self::heard_of(history, runs, other.process, run.start);
+                if other.process != run.process && run.start >= heard_of + history.lease {
+                    self.stalls += 1;
+                } else {
+                    self.fault(Fault::Overlap, format!("{run:?} while {other:?}"));
+                }
+            }
+        }
+    }
+
+    fn repeats(&mut self, history: &History, runs: &[&Run]) {
+        let mut latest: HashMap<&str, &Run> = HashMap::new();
+        for run in runs {
+            let Some(before) = latest.insert(&run.id, run) else { continue };
+            self.repeats += 1;
+            if run.attempt <= before.attempt {
+                self.fault(Fault::Attempt, format!("{run:?} after {before:?}"));
+            }
+            if before.finished.is_some() {
+                self.fault(Fault::AfterEnd, format!("{run:?} after {before:?}"));
+            }
+            let heard_of = Self::heard_of(history, runs, before.process, run.start);
+            if before.process == run.process || run.start < heard_of + history.lease {
+                self.fault(Fault::Early, format!("{run:?} after {before:?}, heard of at {heard_of}"));
+            } else if history.killed.get(&before.process).is_none_or(|at| *at > run.start) {
+                self.stalls += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What a process of the test does: add actions, or carry them out, until it is done or killed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+use sp_sync::backend::Embedded;
+use sp_sync::client::Deliveries;
+use sp_sync::{Batch, Delivery, DocumentId, Error, Identity, Settings, SyncClient};
+use tokio_stream::StreamExt as _;
+
+use crate::log::{self, Log, now};
+use crate::random::Random;
+use crate::{DOCUMENTS, EXECUTORS, LEASE};
+
+/// What a process is told when it is started.
+pub(crate) struct Orders<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) slot: usize,
+    pub(crate) life: usize,
+    pub(crate) seed: u64,
+    /// Actions a writer shall have been promised.
+    pub(crate) actions: u64,
+}
+
+pub(crate) fn start(directory: &Path, orders: &Orders<'_>) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child::child", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env("SP_SYNC_ROLE", orders.kind).env("SP_SYNC_DIRECTORY", directory);
+    command.env("SP_SYNC_SLOT", orders.slot.to_string()).env("SP_SYNC_LIFE", orders.life.to_string());
+    command.env("SP_SYNC_SEED", orders.seed.to_string()).env("SP_SYNC_ACTIONS", orders.actions.to_string());
+    command.stdout(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+#[ignore = "the other test starts it as a process of its own"]
+fn child() {
+    let Ok(kind) = std::env::var("SP_SYNC_ROLE") else { return };
+    let number = |name: &str| std::env::var(name).unwrap().parse::<u64>().unwrap();
+    let (slot, life) = (number("SP_SYNC_SLOT"), number("SP_SYNC_LIFE"));
+    let directory = PathBuf::from(std::env::var_os("SP_SYNC_DIRECTORY").unwrap());
+    let path = log::path(&directory, &kind, usize::try_from(slot).unwrap());
+    let random = Random(number("SP_SYNC_SEED") ^ (slot << 32) ^ (life << 40));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let clients = open(&directory, &format!("{kind}-{slot}")).await;
+        match kind.as_str() {
+            "writer" => write(clients, slot, &path, random, number("SP_SYNC_ACTIONS")).await,
+            "executor" => execute(clients, &path, life, random).await,
+            other => panic!("no such role: {other}"),
+        }
+    });
+}
+
+pub(crate) fn document(place: usize) -> DocumentId {
+    DocumentId::new(format!("exam-{place}")).unwrap()
+}
+
+async fn open(directory: &Path, identity: &str) -> Vec<SyncClient> {
+    let store = Embedded::open(directory.join("exam.db")).await.unwrap();
+    let mut clients = Vec::new();
+    for place in 0..DOCUMENTS {
+        // Nothing may be given up: what was accepted must run, however often its holder is killed.
+        let settings = Settings { lease: LEASE, attempts_max: 10_000, ..Settings::default() };
+        let builder = SyncClient::builder().backend(store.clone()).document_id(document(place));
+        let builder = builder.identity(Identity::new(identity).unwrap()).settings(settings);
+        clients.push(builder.connect().await.unwrap());
+    }
+    clients
+}
+
+/// Adds actions, singly and in batches, until so many have been acknowledged over all its lives.
+async fn write(clients: Vec<SyncClient>, slot: u64, path: &Path, mut random: Random, actions: u64) {
+    let (mut next, mut promised) = (0, 0);
+    for words in log::lines(path) {
+        match &words[..] {
+            [call, first, lanes] if call == "call" => {
+                next = first.parse::<u64>().unwrap() + lanes.split(',').count() as u64;
+            }
+            [ack, _, _, ids] if ack == "ack" => promised += ids.split(',').count() as u64,
+            _ => {}
+        }
+    }
+    let log = Log::open(path);
+    while promised < actions {
+        let place = usize::try_from(random.below(DOCUMENTS as u64)).unwrap();
+        let many = if random.one_in(2) { 1 } else { 1 + random.below(12) };
+        let (mut batch, mut lanes) = (Batch::new(), Vec::new());
+        let executor = random.below(2);
+        for number in next..next + many.min(actions - promised) {
+            let executor = if random.one_in(4) { 1 - executor } else { executor };
+            let filling = "ü".repeat(usize::try_from(random.below(60)).unwrap());
+            let text = format!("{slot}/{number}/{filling}");
+            batch = match executor {
+                0 => batch.then_named("showMessage", json!({ "text": text })),
+                _ => batch.then_named("goToStep", json!({ "step": "systemCheck", "reason": text })),
+            };
+            lanes.push((place * EXECUTORS.len() + usize::try_from(executor).unwrap()).to_string());
+        }
+        loop {
+            log.line(&format!("call {next} {}", lanes.join(",")));
+            match clients[place].add_actions(batch.clone()).await {
+                Ok(receipt) => {
+                    let ids: Vec<&str> = receipt.ids().iter().map(|id| id.as_str()).collect();
+                    log.line(&format!("ack {next} {} {}", receipt.revision().0, ids.join(",")));
+                    promised += ids.len() as u64;
+                    break;
+                }
+                Err(Error::Full { .. } | Error::TooLarge { .. }) => {
+                    log.line(&format!("full {next}"));
+                    tokio::time::sleep(Duration::from_millis(2 + random.below(10))).await;
+                }
+                Err(Error::MaybeApplied { .. }) => {
+                    log.line(&format!("unsure {next}"));
+                    break;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        next += lanes.len() as u64;
+    }
+}
+
+/// Carries out the actions of all executors of all documents until it is killed.
+async fn execute(clients: Vec<SyncClient>, path: &Path, life: u64, mut random: Random) {
+    let log = Log::open(path);
+    log.line(&format!("born {life} {}", now()));
+    let mut working = tokio::task::JoinSet::new();
+    for (place, client) in clients.iter().enumerate() {
+        for (number, executor) in EXECUTORS.into_iter().enumerate() {
+            let lane = place * EXECUTORS.len() + number;
+            let deliveries = client.executor(executor).subscribe();
+            working.spawn(serve(deliveries, lane, log.clone(), Random(random.next())));
+        }
+        let (mut notices, log) = (client.events().notices(), log.clone());
+        working.spawn(async move {
+            while let Some(notice) = notices.next().await {
+                log.line(&format!("notice {}", format!("{notice:?}").replace(' ', "_")));
+            }
+        });
+    }
+    working.join_all().await;
+}
+
+async fn serve(mut deliveries: Deliveries, lane: usize, log: Log, mut random: Random) {
+    while let Some(delivery) = deliveries.next().await {
+        let (id, attempt) = (delivery.id().clone(), delivery.attempt());
+        let text = ["text", "reason"].iter().find_map(|key| delivery.action().get(key)?.as_str());
+        let mut words = text.expect("a text").split('/');
+        let (writer, number) = (words.next().unwrap(), words.next().unwrap());
+        log.line(&format!("start {lane} {id} {attempt} {writer} {number} {}", now()));
+        let work = match random.below(1_000) {
+            // Longer than a lease: only renewals keep it.
+            0..2 => LEASE + LEASE / 4,
+            2..100 => Duration::from_millis(random.below(8)),
+            _ => Duration::ZERO,
+        };
+        if !work.is_zero() {
+            tokio::time::sleep(work).await;
+        }
+        log.line(&format!("end {lane} {id} {}", now()));
+        let finishing = finish(delivery, lane, log.clone());
+        // Waiting or not: the next may start before the end of this one is recorded.
+        if random.one_in(8) {
+            finishing.await;
+        } else {
+            tokio::spawn(finishing);
+        }
+    }
+}
+
+async fn finish(delivery: Delivery, lane: usize, log: Log) {
+    let (id, called) = (delivery.id().clone(), now());
+    match delivery.finish().await {
+        Ok(()) => log.line(&format!("finished {lane} {id} {called}")),
+        Err(Error::NotHeld { .. }) => log.line(&format!("lost {lane} {id}")),
+        Err(error) => panic!("{error}"),
+    }
+}

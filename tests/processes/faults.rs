@@ -1,0 +1,159 @@
+//! The checker catches what it is there to catch: right histories, each spoilt in one way.
+
+use crate::checker::{Acknowledged, Add, Fault, History, Run, check};
+use crate::random::Random;
+
+const LEASE: u64 = 1_000;
+
+/// Two writers, two executors, one kill: `executor 0` dies while it carries out the tenth action, and `executor 1`
+/// goes on after a lease.
+fn right(seed: u64) -> History {
+    let mut random = Random(seed);
+    let mut history = History { lease: LEASE, ..History::default() };
+    history.born = [((0, 0), 0), ((1, 0), 0)].into();
+    let (mut numbers, mut time) = ([0, 0], 100);
+    for revision in 0..40_u64 {
+        let writer = random.below(2);
+        for _ in 0..=random.below(3) {
+            let number = numbers[usize::from(writer == 1)];
+            numbers[usize::from(writer == 1)] += 1;
+            let id = format!("{writer}-{number}");
+            let acknowledged = Some(Acknowledged { id: id.clone(), revision });
+            history.adds.push(Add { writer, number, lane: 0, acknowledged });
+            let place = history.adds.len();
+            let mut run = Run {
+                process: (usize::from(place > 10), 0),
+                lane: 0,
+                id,
+                attempt: 1,
+                writer,
+                number,
+                start: time,
+                end: Some(time + 5),
+                finished: Some(time + 5),
+            };
+            if place == 10 {
+                history.runs.push(Run { end: None, finished: None, ..run.clone() });
+                history.killed.insert((0, 0), time + 3);
+                time += LEASE;
+                run = Run {
+                    process: (1, 0),
+                    attempt: 2,
+                    start: time,
+                    end: Some(time + 5),
+                    finished: Some(time + 5),
+                    ..run
+                };
+            }
+            history.runs.push(run);
+            time += 10;
+        }
+    }
+    history
+}
+
+/// The faults found in a history that was spoilt in this way, the same for all seeds.
+fn found(spoil: impl Fn(&mut History)) -> Vec<Fault> {
+    let kinds = |seed| {
+        let mut history = right(seed);
+        spoil(&mut history);
+        let mut faults: Vec<Fault> = check(&history).faults.into_iter().map(|(fault, _)| fault).collect();
+        faults.sort_by_key(|fault| *fault as u8);
+        faults.dedup();
+        faults
+    };
+    let first = kinds(0);
+    for seed in 1..20 {
+        assert_eq!(kinds(seed), first, "seed {seed}");
+    }
+    first
+}
+
+#[test]
+fn a_right_history_passes() {
+    assert_eq!(found(|_| {}), []);
+    let report = check(&right(1));
+    assert_eq!((report.repeats, report.stalls), (1, 0));
+    assert!(report.longest_gap >= LEASE);
+}
+
+#[test]
+fn a_lost_action_is_found() {
+    assert_eq!(found(|history| drop(history.runs.remove(20))), [Fault::Lost]);
+}
+
+#[test]
+fn an_action_cut_short_and_never_repeated_is_found() {
+    assert_eq!(found(|history| drop(history.runs.remove(10))), [Fault::Lost]);
+}
+
+#[test]
+fn an_action_that_nobody_added_is_found() {
+    assert_eq!(found(|history| drop(history.adds.remove(20))), [Fault::Unknown]);
+    assert_eq!(found(|history| history.adds[20].lane = 1), [Fault::Unknown]);
+}
+
+#[test]
+fn a_swapped_order_is_found() {
+    let swap = |history: &mut History, one: usize, other: usize| {
+        let (first, second) = (history.runs[one].clone(), history.runs[other].clone());
+        let times =
+            |run: Run, like: &Run| Run { start: like.start, end: like.end, finished: like.finished, ..run };
+        history.runs[one] = times(second.clone(), &first);
+        history.runs[other] = times(first, &second);
+    };
+    let of_one_writer = |history: &History| {
+        let writer = history.runs[20].writer;
+        (21..).find(|place| history.runs[*place].writer == writer).unwrap()
+    };
+    assert_eq!(
+        found(|history| {
+            let other = of_one_writer(history);
+            swap(history, 20, other);
+        }),
+        [Fault::WriterOrder, Fault::ArrayOrder]
+    );
+    let of_two_writers = |history: &History| {
+        (20..).find(|at| history.runs[*at].writer != history.runs[at + 1].writer).unwrap()
+    };
+    assert_eq!(
+        found(|history| {
+            let one = of_two_writers(history);
+            swap(history, one, one + 1);
+        }),
+        [Fault::ArrayOrder]
+    );
+}
+
+#[test]
+fn two_handlers_at_once_are_found() {
+    assert_eq!(found(|history| history.runs[20].end = Some(history.runs[21].start + 1)), [Fault::Overlap]);
+    // Even of two processes, while the first shows that it lives.
+    let two = |history: &mut History| {
+        history.runs[21].process = (2, 0);
+        history.runs[20].end = Some(history.runs[21].start + 1);
+    };
+    assert_eq!(found(two), [Fault::Overlap]);
+}
+
+#[test]
+fn a_repeat_without_a_higher_attempt_is_found() {
+    assert_eq!(found(|history| history.runs[10].attempt = 1), [Fault::Attempt]);
+}
+
+#[test]
+fn a_repeat_within_a_lease_is_found() {
+    let early = |history: &mut History| history.runs[10].start = history.runs[9].start + LEASE / 2;
+    assert_eq!(found(early), [Fault::Early]);
+}
+
+#[test]
+fn a_repeat_after_a_recorded_end_is_found() {
+    let again = |history: &mut History| {
+        let first = history.runs[30].clone();
+        let last = history.runs.last().unwrap().end.unwrap() + 2 * LEASE;
+        let process = (3, 0);
+        history.runs.push(Run { process, attempt: 2, start: last, end: Some(last), finished: None, ..first });
+    };
+    assert_eq!(found(again), [Fault::AfterEnd]);
+}
