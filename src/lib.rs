@@ -20,7 +20,9 @@ pub use catalogue::{
     typed::{TypedAction, TypedRequest},
     types::{ActionTypes, extension, onboarding},
 };
-pub use client::{Batch, Delivery, Handlers, Notice, Settings, SyncClient};
+pub use client::{
+    Batch, Delivery, Handlers, Notice, Receipt, Responder, Settings, Snapshot, SyncClient, Update,
+};
 pub use document::Failure;
 pub use error::{Error, Result, Retry, Source};
 pub use id::{ActionId, DocumentId, Executor, Identity};

@@ -86,7 +86,7 @@ impl Delivery {
     /// [`Error::NotFound`].
     ///
     /// # Cancel safety
-    /// Once called, the end is recorded even if the call is dropped.
+    /// Once the call has been polled, the end is recorded even if it is dropped; never polled, the action is given back.
     pub async fn finish(self) -> Result<()> {
         let (reply, told) = oneshot::channel();
         self.end(Ending::Finished { response: None, reply: Some(reply) }, told).await

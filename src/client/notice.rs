@@ -68,6 +68,16 @@ pub enum Notice {
         /// The JSON type that was found.
         found: &'static str,
     },
+    /// Somebody has filled the document so far that not even one of the waiting actions can be taken. They wait until
+    /// there is room (C55).
+    NoRoom {
+        /// Whose actions.
+        executor: Executor,
+        /// Bytes the document would have.
+        size_bytes: usize,
+        /// Bytes it may have.
+        limit_bytes: usize,
+    },
     /// A response could not be appended: nobody reads it, or it does not fit.
     ResponseDropped {
         /// Where it should have gone.

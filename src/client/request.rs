@@ -19,6 +19,9 @@ use crate::document::Item;
 use crate::error::{Error, Result};
 use crate::id::Executor;
 
+/// How long a request that has timed out waits to see itself withdrawn.
+const WITHDRAWAL_AWAITED: Duration = Duration::from_secs(1);
+
 /// A request about to be made; await it. Made by [`SyncClient::request`].
 ///
 /// Awaiting it adds the action and waits for the response; that is handed to this caller only, out of turn. After the
@@ -103,7 +106,8 @@ impl SyncClient {
     async fn give_up(&self, key: u64) {
         let (reply, answer) = oneshot::channel();
         if self.order(Command::GiveUp(key, reply)).await.is_ok() {
-            let _ = answer.await;
+            // The caller has waited long enough: the withdrawal goes on without it.
+            let _ = timeout(WITHDRAWAL_AWAITED, answer).await;
         }
     }
 }

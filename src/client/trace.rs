@@ -145,6 +145,7 @@ pub(super) fn told(shared: &Shared, notice: &Notice) {
             Notice::MalformedAction { .. } => "MalformedAction",
             Notice::DuplicateRemoved { .. } => "DuplicateRemoved",
             Notice::CorruptArray { .. } => "CorruptArray",
+            Notice::NoRoom { .. } => "NoRoom",
             Notice::ResponseDropped { .. } => "ResponseDropped",
             Notice::UnknownRespondTo { .. } => "UnknownRespondTo",
             Notice::ClaimLost { .. } => "ClaimLost",

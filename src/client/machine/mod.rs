@@ -133,6 +133,8 @@ pub(crate) struct Machine {
     next_write_at: Option<Instant>,
     /// When the latest write held: until then nobody had taken over what is claimed here.
     held_at: Instant,
+    /// The state in which there was no room to take what waits, if that was told.
+    no_room: Option<Revision>,
     jitter: u64,
     closing: bool,
     effects: VecDeque<Effect>,
@@ -181,6 +183,7 @@ impl Machine {
             pause: Pause::default(),
             next_write_at: None,
             held_at: now,
+            no_room: None,
             jitter: jitter | 1,
             closing: false,
             effects: VecDeque::new(),

@@ -103,6 +103,7 @@ impl Machine {
         for (pending, outcome) in self.waiting.iter_mut().zip(outcomes) {
             pending.outcome = Some(outcome);
         }
+        self.tell_no_room(base.0, &derived);
         let Some(document) = applied.document.map(Arc::new) else { return self.nothing_to_write(carried) };
         self.number = number;
         self.requests.sent(number);
@@ -117,6 +118,22 @@ impl Machine {
         let ttl = ttl.unwrap_or_default();
         self.effects.push_back(Effect::Write(Write { document: document.clone(), expect, ttl }));
         self.flight = Some(Flight { number, base, document, carried, derived });
+    }
+
+    /// Actions that cannot be taken for want of room wait; that is told once for each state of the document.
+    fn tell_no_room(&mut self, revision: Revision, derived: &[(Operation, Result<Outcome>)]) {
+        for (operation, outcome) in derived {
+            let (Operation::Claim { executor, .. }, Err(Error::TooLarge { size_bytes, limit_bytes })) =
+                (operation, outcome)
+            else {
+                continue;
+            };
+            if self.no_room.replace(revision) != Some(revision) {
+                let (executor, size_bytes, limit_bytes) = (executor.clone(), *size_bytes, *limit_bytes);
+                let notice = Notice::NoRoom { executor, size_bytes, limit_bytes };
+                self.effects.push_back(Effect::Notice(notice));
+            }
+        }
     }
 
     /// Nothing would change. What the application asked is refused or already so; that is answered only from a state
