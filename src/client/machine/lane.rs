@@ -163,7 +163,10 @@ impl Lane {
 
     /// Whether nothing is left to be recorded or given back.
     pub(super) fn is_idle(&self) -> bool {
-        self.ended.is_empty() && self.giving_back.is_none() && self.running.is_none() && self.removed.is_empty()
+        self.ended.is_empty()
+            && self.giving_back.is_none()
+            && self.running.is_none()
+            && self.removed.is_empty()
     }
 
     pub(super) fn has_ended(&self, id: &ActionId) -> bool {

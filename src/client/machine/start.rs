@@ -134,7 +134,8 @@ impl Machine {
         let lane = &mut self.lanes[place];
         lane.begun.insert(start.id.clone(), start.attempt);
         let Start { item, id, attempt, .. } = start.clone();
-        lane.running = Some(Running { id, item, attempt, n, once: how == How::Once, plain: how == How::Removed });
+        lane.running =
+            Some(Running { id, item, attempt, n, once: how == How::Once, plain: how == How::Removed });
         lane.renew_at = Some(now + self.config.settings.renew_every());
         self.effects.push_back(Effect::Start(start));
     }
