@@ -561,7 +561,9 @@ async fn closing_gives_back_while_the_backend_fails() {
 /// C44: the same when all that is left to write is what to give back.
 #[tokio::test(start_paused = true)]
 async fn closing_waits_until_everything_is_given_back() {
-    for fault in [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostNotHeld, Fault::LostHeld] {
+    for fault in
+        [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostNotHeld, Fault::LostHeld]
+    {
         for failures in 1..4 {
             let store = Memory::new();
             let link = Link::new(&store);

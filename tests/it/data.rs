@@ -18,7 +18,11 @@ use crate::support::{
 #[tokio::test]
 async fn get_sync_gives_the_whole_content_without_bookkeeping() {
     let store = Memory::new();
-    let client = builder(store.clone(), "a").initial_data(json!({ "reliableConnection": true })).connect().await.unwrap();
+    let client = builder(store.clone(), "a")
+        .initial_data(json!({ "reliableConnection": true }))
+        .connect()
+        .await
+        .unwrap();
     client.add_action_named("openExam", numbered(1)).await.unwrap();
     let expected = json!({
         "reliableConnection": true,
@@ -136,7 +140,8 @@ async fn calls_for_one_key_hold_in_call_order() {
         for call in calls {
             let mut call = Box::pin(call);
             // Polled once, the call is accepted.
-            let first = std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context))).await;
+            let first =
+                std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context))).await;
             assert!(first.is_pending());
             waiting.push(call);
         }
@@ -159,7 +164,10 @@ async fn reserved_keys_are_refused_before_any_request() {
     let error = client.replace_sync(json!(null)).await.unwrap_err();
     assert_eq!(error.to_string(), "replace_sync data must be a JSON object, not null");
     let error = client.set_sync(json!({ "x": 1, "_sp": {} })).await.unwrap_err();
-    assert_eq!(error.to_string(), "set_sync data may not contain the key `_sp`: it is this crate's bookkeeping");
+    assert_eq!(
+        error.to_string(),
+        "set_sync data may not contain the key `_sp`: it is this crate's bookkeeping"
+    );
     let error = client.replace_sync(json!({ "onboardingActions": [] })).await.unwrap_err();
     assert!(matches!(&error, Error::Reserved { key, .. } if key == "onboardingActions"), "{error}");
     let error = client.unset(["x", "robotActions"]).await.unwrap_err();
@@ -168,7 +176,10 @@ async fn reserved_keys_are_refused_before_any_request() {
         "unset may not contain the key `robotActions`: actions are added with add_action and removed by executors, withdraw or clear_actions"
     );
     let error = client.clear_actions("robot").await.unwrap_err();
-    assert_eq!(error.to_string(), "the catalogue has no executor `robot`; it knows `extension`, `onboarding`");
+    assert_eq!(
+        error.to_string(),
+        "the catalogue has no executor `robot`; it knows `extension`, `onboarding`"
+    );
     assert_eq!(error.retry(), Retry::Never);
     assert_eq!((link.asked(Call::Write), link.asked(Call::Read)), (writes, reads));
 }
@@ -177,7 +188,8 @@ async fn reserved_keys_are_refused_before_any_request() {
 #[tokio::test]
 async fn replace_sync_keeps_actions_and_clear_actions_removes_them() {
     let store = Memory::new();
-    let client = builder(store.clone(), "a").initial_data(json!({ "old": 1, "kept": 1 })).connect().await.unwrap();
+    let client =
+        builder(store.clone(), "a").initial_data(json!({ "old": 1, "kept": 1 })).connect().await.unwrap();
     client.add_action_named("openExam", numbered(1)).await.unwrap();
     client.add_action_named("goToStep", json!({ "step": "welcome" })).await.unwrap();
     let before = raw(&store).await;
@@ -321,7 +333,8 @@ async fn a_time_to_live_is_set_changed_and_kept_by_other_writes() {
 }
 
 fn assert_gone(error: &Error) {
-    let message = "document `Session_test` does not exist: it was removed or has expired; connect again to create it";
+    let message =
+        "document `Session_test` does not exist: it was removed or has expired; connect again to create it";
     assert_eq!(error.to_string(), message);
     assert!(matches!(error, Error::NotFound { .. }));
     assert_eq!(error.retry(), Retry::Never);

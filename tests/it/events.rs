@@ -140,7 +140,10 @@ async fn each_executor_has_its_event() {
     assert_eq!(onboarding.next().await.unwrap().action.name(), "goToStep");
 
     let error = client.events().actions_added("robot").unwrap_err();
-    assert_eq!(error.to_string(), "the catalogue has no executor `robot`; it knows `extension`, `onboarding`");
+    assert_eq!(
+        error.to_string(),
+        "the catalogue has no executor `robot`; it knows `extension`, `onboarding`"
+    );
 }
 
 /// C20: an event gives what the original would give; identity and attempt are beside it.
@@ -149,7 +152,9 @@ async fn an_action_is_given_without_bookkeeping() {
     let store = Memory::new();
     let client = open(store.clone(), "a").await;
     let receipt = client
-        .add_actions(sp_sync::Batch::new().then_named("getDisplayCount", Value::Null).respond_to("onboarding"))
+        .add_actions(
+            sp_sync::Batch::new().then_named("getDisplayCount", Value::Null).respond_to("onboarding"),
+        )
         .await
         .unwrap();
     assert!(raw(&store).await["extensionActions"][0].get("_sp").is_some());

@@ -17,8 +17,19 @@ use crate::support_b::*;
 #[derive(Debug)]
 enum Event {
     /// A writer was told that this is in the document.
-    Accepted { writer: usize, number: u64, id: ActionId, once: bool },
-    Started { executor: &'static str, id: ActionId, attempt: u32, once: bool, at: Instant },
+    Accepted {
+        writer: usize,
+        number: u64,
+        id: ActionId,
+        once: bool,
+    },
+    Started {
+        executor: &'static str,
+        id: ActionId,
+        attempt: u32,
+        once: bool,
+        at: Instant,
+    },
 }
 
 type History = Arc<Mutex<Vec<Event>>>;
@@ -33,7 +44,8 @@ struct Worker {
 impl Worker {
     async fn start(store: &Memory, seed: u64, history: &History) -> Self {
         let link = Link::faulty(store, seed, 60);
-        let client = builder(link.clone(), &format!("worker{seed}")).settings(roomy()).connect().await.unwrap();
+        let client =
+            builder(link.clone(), &format!("worker{seed}")).settings(roomy()).connect().await.unwrap();
         let tasks = ["extension", "onboarding"].map(|executor| {
             let mut deliveries = client.executor(executor).subscribe();
             let (link, history, mut dice) = (link.clone(), history.clone(), Dice::new(seed));
@@ -138,7 +150,9 @@ async fn live_through(seed: u64) {
         }
     }
     workers.push(Worker::start(&store, born + 1, &history).await);
-    tokio::time::timeout(AGES, until_worked_off(&store)).await.unwrap_or_else(|_| panic!("stuck, seed {seed}"));
+    tokio::time::timeout(AGES, until_worked_off(&store))
+        .await
+        .unwrap_or_else(|_| panic!("stuck, seed {seed}"));
     assert!(!ghosts.is_empty());
     check(&history.lock().unwrap(), seed);
     for (_, tasks) in ghosts {
@@ -179,6 +193,9 @@ fn check(history: &[Event], seed: u64) {
     for (executor, id) in first_starts {
         let Some((writer, number, _)) = accepted.get(id) else { continue };
         let before = last.insert((executor, *writer), *number);
-        assert!(before < Some(*number), "writer {writer}: {number} after {before:?} in {executor}, seed {seed}");
+        assert!(
+            before < Some(*number),
+            "writer {writer}: {number} after {before:?} in {executor}, seed {seed}"
+        );
     }
 }

@@ -5,6 +5,7 @@ mod catalogue;
 mod claims;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod corpus;
 mod data;
 #[cfg(feature = "embedded")]
 mod embedded;
@@ -12,10 +13,10 @@ mod events;
 mod faults;
 mod fidelity;
 mod handles;
-#[cfg(feature = "codegen")]
-mod node;
 mod history;
 mod limits;
+#[cfg(feature = "codegen")]
+mod node;
 mod opening;
 mod original;
 mod plain;

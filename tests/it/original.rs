@@ -149,7 +149,8 @@ async fn the_version_may_change_while_an_action_is_in_hand() {
         let held = next(&mut deliveries).await;
         edit(&store, |document| drop(document.insert("_sp".into(), json!({ "v": 99 })))).await;
         held.cancelled().await;
-        let ended = if respond { held.respond(json!({ "displayCount": 1 })).await } else { held.finish().await };
+        let ended =
+            if respond { held.respond(json!({ "displayCount": 1 })).await } else { held.finish().await };
         assert!(matches!(ended, Err(Error::NotHeld { .. })));
 
         // Taken by removing three; then the bookkeeping is gone, and this crate's own begins.
@@ -252,7 +253,9 @@ async fn an_original_writer_that_replaces_the_document_leaves_no_queue_stuck() {
                 0 => copy = stored(&store).await,
                 1 => overwrite(&store, copy.clone()).await,
                 2 => overwrite(&store, json!({ "step": number })).await,
-                3 => overwrite(&store, json!({ "extensionActions": [lock("original")], "step": number })).await,
+                3 => {
+                    overwrite(&store, json!({ "extensionActions": [lock("original")], "step": number })).await
+                }
                 4 => edit(&store, |document| drop(document.remove("_sp"))).await,
                 5 => {
                     let version = json!({ "v": dice.roll(3) });
@@ -263,7 +266,9 @@ async fn an_original_writer_that_replaces_the_document_leaves_no_queue_stuck() {
             }
         }
         // Claims of the two that came back with an old copy are resumed; those of nobody are taken over.
-        tokio::time::timeout(AGES, until_worked_off(&store)).await.unwrap_or_else(|_| panic!("stuck: seed {seed}"));
+        tokio::time::timeout(AGES, until_worked_off(&store))
+            .await
+            .unwrap_or_else(|_| panic!("stuck: seed {seed}"));
         add(&two, &["last"]).await;
         until_worked_off(&store).await;
         assert!(tasks.iter().all(|task| !task.is_finished()), "a panic, seed {seed}");
@@ -287,7 +292,11 @@ async fn a_finished_action_that_reappears_is_removed_without_running() {
     push(&store, &lock("3")).await;
     assert_eq!(texts(&carry_out(&mut deliveries, 1).await), ["3"]);
     for expected in receipt.ids() {
-        notice(&mut notices, |notice| matches!(notice, Notice::DuplicateRemoved { id, .. } if id == expected)).await;
+        notice(
+            &mut notices,
+            |notice| matches!(notice, Notice::DuplicateRemoved { id, .. } if id == expected),
+        )
+        .await;
     }
     until_worked_off(&store).await;
 }

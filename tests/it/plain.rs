@@ -200,7 +200,8 @@ async fn requests_are_matched_by_name() {
 /// C46, C40: attempts wait the same growing delays.
 #[tokio::test(start_paused = true)]
 async fn delays_between_attempts_are_settings() {
-    let settings = Settings { retry_delay_min: Duration::from_secs(2), attempts_max: 3, ..Settings::default() };
+    let settings =
+        Settings { retry_delay_min: Duration::from_secs(2), attempts_max: 3, ..Settings::default() };
     let client = builder(Memory::new(), "page").plain().settings(settings).connect().await.unwrap();
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1"]).await;

@@ -226,7 +226,8 @@ async fn unaddressed_responses_go_to_the_oldest_request_of_their_name() {
         until_stored(&store, |document| counts(document, "extension").0 == 2).await;
         edit(&store, |document| drop(document.insert("extensionActions".into(), json!([])))).await;
         for count in [1, 2] {
-            let response = json!({ "action": "getDisplayCount", "executor": "onboarding", "displayCount": count });
+            let response =
+                json!({ "action": "getDisplayCount", "executor": "onboarding", "displayCount": count });
             put(&store, "onboarding", response).await;
         }
     };
@@ -386,7 +387,9 @@ async fn an_unfit_response_is_the_handlers_failure() {
     let mut deliveries = extension.executor("extension").subscribe();
     let answering = async {
         let unfit = next(&mut deliveries).await.respond(json!({})).await;
-        assert!(matches!(unfit, Err(Error::MissingField { ref field, .. }) if field == "response.displayCount"));
+        assert!(
+            matches!(unfit, Err(Error::MissingField { ref field, .. }) if field == "response.displayCount")
+        );
         let unfit = next(&mut deliveries).await.respond(json!({ "displayCount": -1 })).await;
         assert!(matches!(unfit, Err(Error::OutOfRange { .. })));
         let unfit = next(&mut deliveries).await.respond(json!({ "displayCount": "two" })).await;
@@ -481,7 +484,8 @@ async fn there_is_at_most_one_response_when_the_responder_is_killed() {
                 });
             }
             for _ in 0..2 {
-                let request = page.request(extension::GetDisplayCount {}).respond_to("onboarding").within(AGES);
+                let request =
+                    page.request(extension::GetDisplayCount {}).respond_to("onboarding").within(AGES);
                 assert_eq!(request.await.unwrap().display_count, 2);
             }
             until_worked_off(&store).await;
