@@ -1,28 +1,30 @@
 //! The smallest whole program: one document in memory, a page that asks, an extension that answers.
+//!
+//! `cargo run --example quickstart`
 
 use serde_json::json;
 use sp_sync::backend::Memory;
-use sp_sync::{DocumentId, Executor, Handlers, Identity, Result, SyncClient, extension};
+use sp_sync::{DocumentId, Handlers, Identity, Result, SyncClient, extension};
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let store = Memory::new();
-    let open = |who: &str| {
+    let open = async |who: &str| {
         SyncClient::builder()
             .backend(store.clone())
-            .document_id(DocumentId::new("Session_demo").expect("a good name"))
-            .identity(Identity::new(who).expect("a good name"))
+            .document_id(DocumentId::new("Session_demo")?)
+            .identity(Identity::new(who)?)
             .initial_data(json!({ "reliableConnection": true }))
+            .connect()
+            .await
     };
-    let page = open("page").connect().await?;
-    let browser_extension = open("extension").connect().await?;
+    let page = open("page").await?;
+    let browser_extension = open("extension").await?;
 
     let handlers = Handlers::new().answer(async |_: extension::GetDisplayCount| {
         Ok(extension::GetDisplayCountResponse { display_count: 2 })
     });
-    tokio::spawn(
-        async move { browser_extension.executor(Executor::from("extension")).serve(handlers).await },
-    );
+    tokio::spawn(async move { browser_extension.executor("extension").serve(handlers).await });
 
     page.set_sync(json!({ "step": "systemCheck" })).await?;
     let displays = page.request(extension::GetDisplayCount {}).respond_to("onboarding").await?;

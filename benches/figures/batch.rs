@@ -72,6 +72,7 @@ pub fn run(report: &mut Report) {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a count of writes, rounded")]
 async fn measure(end: End) -> (Turns, usize) {
     let store = Counting::new(Memory::new());
     let settings = Settings { waiting_max: 128, ..Settings::default() };

@@ -23,6 +23,9 @@ mod stats;
 
 use report::Report;
 
+/// Measures, and adds its rows.
+type Workload = fn(&mut Report);
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -35,7 +38,7 @@ fn main() {
         _ => {}
     }
     let chosen = |name: &str| words.is_empty() || words.contains(&name);
-    let workloads: [(&str, fn(&mut Report)); 7] = [
+    let workloads: [(&str, Workload); 7] = [
         ("round_trip", round_trip::run),
         ("batch", batch::run),
         ("fanout", fanout::run),

@@ -78,7 +78,8 @@ impl Delivery {
         self.hand.cancelled().await;
     }
 
-    /// The action is done; nothing is answered (C39, C48).
+    /// The action is done; nothing is answered (C39, C48). Recorded when every listener of this client has seen the
+    /// action too: do not wait for this in the task that reads such a listener.
     ///
     /// # Errors
     /// [`Error::NotHeld`] when it was no longer this client's: nothing was written. [`Error::Closed`],

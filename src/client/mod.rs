@@ -60,10 +60,18 @@ use machine::{Addition, Answer, Reply};
 use shared::{Command, Shared, object};
 
 /// A client of one shared document. See the [module](self) for how long it lives and what dropping a future means.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SyncClient {
     shared: Arc<Shared>,
     commands: mpsc::Sender<Box<Command>>,
+}
+
+impl std::fmt::Debug for SyncClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Shared { id, identity, instance, .. } = &*self.shared;
+        let mut debug = f.debug_struct("SyncClient");
+        debug.field("document", id).field("identity", identity).field("instance", instance).finish()
+    }
 }
 
 impl SyncClient {

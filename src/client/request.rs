@@ -29,7 +29,6 @@ use crate::id::Executor;
 /// Dropped before it is awaited nothing happens. Dropped later, the request stays; its response becomes an ordinary
 /// action of the executor it is posted to.
 #[must_use = "nothing happens until it is awaited"]
-#[derive(Debug)]
 pub struct Request<R> {
     client: SyncClient,
     name: String,
@@ -37,6 +36,16 @@ pub struct Request<R> {
     respond_to: Option<Executor>,
     within: Option<Duration>,
     response: PhantomData<fn() -> R>,
+}
+
+impl<R> std::fmt::Debug for Request<R> {
+    /// Shows what is asked and of whom, never a value: values may be sensitive (C64).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, respond_to, within, .. } = self;
+        let mut debug = f.debug_struct("Request");
+        debug.field("name", name).field("respond_to", respond_to).field("within", within);
+        debug.finish_non_exhaustive()
+    }
 }
 
 impl<R> Request<R> {

@@ -8,7 +8,7 @@ use sp_sync::backend::{Backend, Memory, Revision};
 use sp_sync::{Executor, SyncClient};
 use tokio_stream::StreamExt as _;
 
-use crate::support::{LONG, document_id, number_of, numbered, open, raw, revision, update_with};
+use crate::support::{LONG, document_id, number_of, numbered, open, raw, revision};
 
 /// C16: every update, by this client or another, with the whole document.
 #[tokio::test(start_paused = true)]
@@ -236,7 +236,7 @@ async fn a_client_ends_with_its_last_handle() {
     let client = open(store.clone(), "a").await;
     client.add_action_named("openExam", numbered(1)).await.unwrap();
     let updates = client.events().sp_sync_doc_updated();
-    let mut deliveries = client.executor(&Executor::from("extension")).subscribe();
+    let mut deliveries = client.executor(Executor::from("extension")).subscribe();
     let delivery = deliveries.next().await.unwrap();
     drop((client, updates, deliveries, delivery));
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -58,11 +58,13 @@ async fn a_full_document_can_be_worked_off() {
     until_worked_off(&store).await;
 }
 
-/// C55, C60: an original writer knows no reserve. What it fills to the last byte is worked off all the same.
+/// C55, C60: an original writer knows no reserve. A document that it fills to the last byte has no room for a claim:
+/// its actions wait, and are taken as soon as there is room.
 #[tokio::test(start_paused = true)]
-async fn a_document_filled_to_the_last_byte_by_an_original_writer_is_worked_off() {
+async fn actions_in_a_document_filled_to_the_last_byte_wait_for_room() {
     let store = Memory::new();
-    let reader = client(store.clone(), "page").await;
+    let link = Link::new(&store);
+    let reader = client(link.clone(), "page").await;
     let actions = json!([{ "action": "lockScreen", "executor": "extension", "message": "1" },
                          { "action": "lockScreen", "executor": "extension", "message": "2" }]);
     let length = serde_json::to_string(&json!({ "extensionActions": actions, "notes": "" })).unwrap().len();
@@ -70,6 +72,10 @@ async fn a_document_filled_to_the_last_byte_by_an_original_writer_is_worked_off(
     overwrite(&store, json!({ "extensionActions": actions, "notes": notes })).await;
     assert_eq!(document(&store).await.size_bytes(), 16_384);
     let mut deliveries = reader.executor("extension").subscribe();
+    let before = link.writes();
+    none_within(&mut deliveries, AGES).await;
+    assert!(link.writes() - before < 200, "{} writes in an hour", link.writes() - before);
+    edit(&store, |document| drop(document.insert("notes".into(), json!("")))).await;
     assert_eq!(texts(&carry_out(&mut deliveries, 2).await), ["1", "2"]);
 }
 

@@ -3,6 +3,8 @@
 mod adding;
 mod catalogue;
 mod claims;
+#[cfg(feature = "cli")]
+mod cli;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod corpus;
@@ -10,6 +12,7 @@ mod data;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod events;
+mod examples;
 mod faults;
 mod fidelity;
 mod handles;

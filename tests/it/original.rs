@@ -319,7 +319,7 @@ async fn an_action_in_hand_that_reappears_is_not_run_twice() {
 /// C61: 256 finished actions are remembered.
 #[tokio::test(start_paused = true)]
 async fn the_last_256_finished_actions_are_remembered() {
-    let store = Memory::new();
+    let store = roomy_store();
     let client = client(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     let mut copies = Vec::new();

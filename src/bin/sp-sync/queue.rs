@@ -46,11 +46,15 @@ pub(crate) async fn run(arguments: &Queue) -> Outcome<()> {
     let store = arguments.common.open(Access::Read).await?;
     let stored = store.read(&arguments.document).await?;
     let document = &stored.document;
-    for executor in executors(&store, document) {
-        if arguments.executor.as_ref().is_none_or(|only| *only == executor) {
-            show(&store.output, document, &executor)?;
+    let mut executors = executors(&store, document);
+    if let Some(only) = &arguments.executor {
+        if !executors.contains(only) {
+            let known = executors.join(", ");
+            return Err(Problem::Failed(format!("there is no executor `{only}`; there are {known}")));
         }
+        executors.retain(|executor| executor == only);
     }
+    executors.iter().try_for_each(|executor| show(&store.output, document, executor))?;
     store.close().await;
     Ok(())
 }

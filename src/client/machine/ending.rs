@@ -12,7 +12,7 @@ use super::{Asker, Effect, Machine};
 use crate::action::Action;
 use crate::backend::Ttl;
 use crate::client::notice::Notice;
-use crate::document::{Failure, Item, Operation, Response, Tag};
+use crate::document::{Document, Failure, Item, Operation, Response, Tag};
 use crate::id::{ActionId, Executor};
 
 impl Machine {
@@ -124,6 +124,29 @@ impl Machine {
         } else if running.once {
             lane.once = Some(running.item);
         }
+    }
+
+    /// What has vanished from the document is over here (C40, C60).
+    pub(super) fn reconcile(&mut self, document: &Document, last_write: Option<u64>) {
+        if self.config.plain {
+            return;
+        }
+        let in_flight = self.flight.as_ref().map(|flight| flight.number);
+        let Self { lanes, effects, config, .. } = self;
+        for lane in lanes {
+            if let Some(lost) = lane.reconcile(document, &config.by, last_write, in_flight, effects) {
+                let executor = lane.executor.clone();
+                effects.push_back(Effect::Cancel(lost.clone()));
+                effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
+            }
+        }
+    }
+
+    /// The same with the newest document, once it is known that no write on its way made it.
+    pub(super) fn reconcile_newest(&mut self) {
+        let Some(document) = self.state.as_ref().map(|state| state.document.clone()) else { return };
+        let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
+        self.reconcile(&document, last_write);
     }
 
     /// The response of a handler, where the request asks for one and names an executor (C47, C48, C54).

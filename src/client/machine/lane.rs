@@ -379,6 +379,15 @@ impl Lane {
         free.into_iter().map(|(id, _)| id.clone()).collect()
     }
 
+    /// The answer to a write that held tells that this end is recorded, also where no room was left for a stamp.
+    pub(super) fn recorded(&mut self, id: &ActionId, effects: &mut VecDeque<Effect>) {
+        if let Some(place) = self.ended.iter().position(|ended| ended.id == *id) {
+            let ended = self.ended.remove(place);
+            self.finished.insert(ended.id, 0);
+            answer(effects, ended.reply, Ok(()));
+        }
+    }
+
     /// Compares local state with a newer document: what has vanished there is over here (C40, C60). Answers an action
     /// whose handler is to be cancelled.
     pub(super) fn reconcile(
@@ -386,6 +395,7 @@ impl Lane {
         document: &Document,
         by: &str,
         last_write: Option<u64>,
+        in_flight: Option<u64>,
         effects: &mut VecDeque<Effect>,
     ) -> Option<ActionId> {
         if self.ended.is_empty() && self.retry.is_none() && self.running.is_none() {
@@ -393,8 +403,11 @@ impl Lane {
         }
         let claims = document.claims(self.executor.as_str());
         let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
-        for ended in self.ended.extract_if(.., |ended| !mine(&ended.id)) {
-            let held = ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
+        let held = |ended: &Ended| ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
+        // The document may be the one just written, told by the watch before the answer, and too full for our stamp.
+        let untold = |ended: &Ended| ended.sent.is_some() && ended.sent == in_flight && !held(ended);
+        for ended in self.ended.extract_if(.., |ended| !mine(&ended.id) && !untold(ended)) {
+            let held = held(&ended);
             // One that somebody else holds, or that was put back, is not finished and may come here again.
             let is_it = |id: Option<&ActionId>| id == Some(&ended.id);
             let left = document.waiting(self.executor.as_str()).iter().any(|item| is_it(item.id()))

@@ -421,14 +421,8 @@ impl Machine {
                 self.effects.push_back(Effect::Notice(Notice::CorruptArray { executor, found }));
             }
             lane.corrupt = found.is_some();
-            if !self.config.plain
-                && let Some(lost) = lane.reconcile(&document, &self.config.by, last_write, &mut self.effects)
-            {
-                let executor = lane.executor.clone();
-                self.effects.push_back(Effect::Cancel(lost.clone()));
-                self.effects.push_back(Effect::Notice(Notice::ClaimLost { executor, id: lost }));
-            }
         }
+        self.reconcile(&document, last_write);
         self.requests.look(&document, &self.config.by, last_write, now + self.config.settings.finish_linger);
         self.state = Some(State { revision, document, changes });
         if self.flight.is_none() {

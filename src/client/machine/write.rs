@@ -12,9 +12,9 @@ use super::{Effect, Lane, Machine};
 use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
 use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
-use crate::document::{Document, Operation, Outcome, Taken, Verdict, apply, resolve};
+use crate::document::{Document, Operation, Outcome, Response, Taken, Verdict, apply, resolve};
 use crate::error::{Error, Result};
-use crate::id::Executor;
+use crate::id::{ActionId, Executor};
 use crate::limits::OPERATIONS_PER_WRITE_MAX;
 
 impl Machine {
@@ -142,6 +142,9 @@ impl Machine {
     /// The answer to [`Effect::Write`].
     pub(crate) fn written(&mut self, result: Result<Written, BackendError>, now: Instant) {
         let Some(flight) = self.flight.take() else { return };
+        if result.is_err() {
+            self.reconcile_newest();
+        }
         match result {
             Ok(written) => {
                 self.held_at = now;
@@ -236,11 +239,10 @@ impl Machine {
                 (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => {
                     self.report_taken(executor, taken)
                 }
-                (Operation::Finish { response: Some(response), .. }, Ok(Outcome::ResponseDropped(why))) => {
-                    let action =
-                        response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
-                    let executor = response.executor;
-                    self.effects.push_back(Effect::Notice(Notice::ResponseDropped { executor, action, why }));
+                (Operation::Finish { executor, id, response }, Ok(outcome))
+                    if outcome != Outcome::Nothing =>
+                {
+                    self.report_finished(&executor, &id, response, &outcome);
                 }
                 (Operation::TakeOver { executor, .. }, Ok(Outcome::TakenOver { lost })) => {
                     if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
@@ -267,6 +269,23 @@ impl Machine {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn report_finished(
+        &mut self,
+        executor: &Executor,
+        id: &ActionId,
+        response: Option<Response>,
+        outcome: &Outcome,
+    ) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == *executor) {
+            lane.recorded(id, &mut self.effects);
+        }
+        if let (Some(response), Outcome::ResponseDropped(why)) = (response, outcome) {
+            let action = response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+            let notice = Notice::ResponseDropped { executor: response.executor, action, why: *why };
+            self.effects.push_back(Effect::Notice(notice));
         }
     }
 

@@ -107,8 +107,8 @@ fn every_language_is_written_to_the_output_or_to_a_file() {
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(written.contains(&format!("// To write it again: sp-sync {}", arguments.join(" "))));
     let (status, _, err) = run(&["codegen", "--lang", "markdown", "--out", "/nonexistent/page.md"]);
-    assert_eq!(status, Some(2));
-    assert!(err.starts_with("/nonexistent/page.md: cannot be written: "), "{err}");
+    assert_eq!(status, Some(1));
+    assert!(err.starts_with("error: /nonexistent/page.md: cannot be written: "), "{err}");
 }
 
 #[test]
