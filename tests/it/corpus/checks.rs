@@ -449,7 +449,7 @@ impl Bytes<'_> {
             5 => Operation::TakeOver {
                 mark: claim
                     .map(Claim::mark)
-                    .unwrap_or_else(|| claims.first().map_or_else(|| nobody(), Claim::mark)),
+                    .unwrap_or_else(|| claims.first().map_or_else(nobody, Claim::mark)),
                 executor,
             },
             6 => Operation::Renew(executor),
