@@ -114,29 +114,28 @@ fn writer(by: &str, number: u64, plain: bool) -> Writer {
     Writer { by: by.into(), instance: instance.into(), number, plain }
 }
 
-/// Every operation, by a stranger and by the holder of a claim; with room, without, or in plain mode, as the document's
-/// length decides: one of the three for each document leaves the fuzzer time for more documents.
+/// Every operation, by a stranger and by the holder of a claim. The document's length decides for which executor, and
+/// whether with room, without, or in plain mode: one choice for each leaves the fuzzer time for more documents.
 fn exercise(document: &Document) {
     sound(document);
     let claims = document.ledger().into_iter().flat_map(|ledger| ledger.claimed());
     let names = document.queues().map(|(name, _)| name.clone()).chain(claims.map(|(name, _)| name.clone()));
-    let mut executors: Vec<Executor> = names.take(2).collect();
-    executors.extend([EXECUTORS[1], EXECUTORS[3]].map(Executor::from));
-    let full = Rules { document_bytes_max: document.size_bytes(), reserve_bytes: 0, ..Rules::default() };
+    let executors: Vec<Executor> = names.take(2).chain([EXECUTORS[1].into(), EXECUTORS[3].into()]).collect();
+    let length = document.size_bytes();
+    let full = Rules { document_bytes_max: length, reserve_bytes: 0, ..Rules::default() };
     let usual = Rules::default();
-    let (rules, plain) = [(usual, false), (full, false), (usual, true)][document.size_bytes() % 3];
-    for executor in &executors {
-        let holder = document.claims(executor.as_str()).first().map(|claim| claim.by.clone());
-        for by in [HOLDERS[0], holder.as_deref().unwrap_or(HOLDERS[1])] {
-            let writer = writer(by, 7, plain);
-            let mut last = document.clone();
-            for operation in every_operation(document, executor) {
-                if let Some(next) = step(document, &writer, &rules, &operation) {
-                    let _ = resolve(document, &next, &writer.instance, 7, &operation);
-                }
-                // The same once more, one after the other.
-                last = step(&last, &writer, &rules, &operation).unwrap_or(last);
+    let (rules, plain) = [(usual, false), (full, false), (usual, true)][length % 3];
+    let executor = &executors[length / 3 % executors.len()];
+    let holder = document.claims(executor.as_str()).first().map(|claim| claim.by.clone());
+    for by in [HOLDERS[0], holder.as_deref().unwrap_or(HOLDERS[1])] {
+        let writer = writer(by, 7, plain);
+        let mut last = document.clone();
+        for operation in every_operation(document, executor) {
+            if let Some(next) = step(document, &writer, &rules, &operation) {
+                let _ = resolve(document, &next, &writer.instance, 7, &operation);
             }
+            // The same once more, one after the other.
+            last = step(&last, &writer, &rules, &operation).unwrap_or(last);
         }
     }
 }
