@@ -13,6 +13,10 @@ pub const DOCUMENT_BYTES_MAX: usize = 16_384;
 /// brim could not record that an action was taken. 32 claims of a long identity need more; a run is shortened to fit.
 pub const BOOKKEEPING_RESERVE_BYTES: usize = 512;
 
+/// Levels of arrays and objects in one action or one application value. Readers of JSON give up at 128; taken, an
+/// action lies three levels deeper than it waited. What a stranger wrote deeper is no action (C45).
+pub const NESTING_MAX: usize = 100;
+
 /// Actions that may wait for one executor (C56). Default of a setting.
 pub const WAITING_MAX: usize = 64;
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Document;
-use super::fields::{refuse_reserved, signed};
+use super::fields::{refuse_deep, refuse_reserved, signed};
 use super::operation::{Operation, Outcome, Rules, Writer};
+use super::size::text_len;
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
+use crate::limits::NESTING_MAX;
 
 /// The result of [`apply`].
 #[derive(Clone, Debug)]
@@ -114,6 +116,7 @@ impl Step<'_> {
 
     fn merge(&mut self, data: &Map<String, Value>) -> Result<Outcome> {
         refuse_reserved("set_sync data", data.keys())?;
+        refuse_deep("set_sync data", data.values(), NESTING_MAX)?;
         // Written even when nothing differs: the document seen here may be old, the writer's word must be the last.
         self.check_room(self.document.fields.growth(data), false)?;
         let fields = Arc::make_mut(&mut self.document.fields);
@@ -134,6 +137,7 @@ impl Step<'_> {
 
     fn replace(&mut self, data: &Map<String, Value>) -> Result<Outcome> {
         refuse_reserved("replace_sync data", data.keys())?;
+        refuse_deep("replace_sync data", data.values(), NESTING_MAX)?;
         let fields = &self.document.fields;
         let own = data.iter().map(|(key, value)| (key.clone(), value.clone()));
         let next: super::fields::Fields = own.chain(fields.reserved()).collect();
@@ -146,6 +150,10 @@ impl Step<'_> {
 
     fn clear_actions(&mut self, executor: &Executor) -> Result<Outcome> {
         super::check_executor(executor)?;
+        let key = super::array_key(executor.as_str());
+        if self.document.fields.get(&key).is_none() {
+            self.check_room(signed(text_len(&key) + ":[],".len()), false)?;
+        }
         self.document.reset_array(executor);
         self.document.queue_made(executor).set(Vec::new());
         Ok(self.done())
@@ -157,6 +165,7 @@ impl Step<'_> {
             let earlier = actions[..place].iter().filter(|(other, _)| other == executor).count();
             let waiting = self.document.waiting(executor.as_str()).len() + earlier;
             self.check_array(executor, waiting)?;
+            item.refuse_deep()?;
             let new_array = if earlier == 0 && self.document.queue(executor.as_str()).is_none() {
                 executor.as_str().len() + r#","Actions":[]"#.len()
             } else {

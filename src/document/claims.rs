@@ -206,6 +206,9 @@ impl Step<'_> {
         match self.check_array(&response.executor, waiting) {
             Err(Error::Full { .. }) => return Ok(Outcome::ResponseDropped(Dropped::Full)),
             Err(_) => return Ok(Outcome::ResponseDropped(Dropped::CorruptArray)),
+            Ok(()) if response.item.refuse_deep().is_err() => {
+                return Ok(Outcome::ResponseDropped(Dropped::TooLarge));
+            }
             Ok(()) => {}
         }
         let before = self.document.clone();

@@ -6,6 +6,7 @@ use super::is_reserved;
 use super::size::{json_len, text_len};
 use crate::action::BOOKKEEPING_KEY;
 use crate::error::{Error, Result};
+use crate::limits::NESTING_MAX;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fields {
@@ -65,6 +66,29 @@ impl Fields {
     pub(super) fn reserved(&self) -> impl Iterator<Item = (String, Value)> {
         self.map.iter().filter(|(key, _)| is_reserved(key)).map(|(key, value)| (key.clone(), value.clone()))
     }
+}
+
+/// Whether a value has more levels of arrays and objects than are left.
+pub(super) fn is_deeper_than(value: &Value, levels: usize) -> bool {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(items), Some(left)) => items.iter().any(|item| is_deeper_than(item, left)),
+        (Value::Object(object), Some(left)) => object.values().any(|item| is_deeper_than(item, left)),
+        (Value::Array(_) | Value::Object(_), None) => true,
+        _ => false,
+    }
+}
+
+/// Refuses what no reader could read back: one such value would make the whole document unreadable for everybody.
+pub(super) fn refuse_deep<'a>(
+    what: &'static str,
+    mut values: impl Iterator<Item = &'a Value>,
+    levels: usize,
+) -> Result<()> {
+    if values.any(|value| is_deeper_than(value, levels)) {
+        let why = format!("it has more than {NESTING_MAX} levels of arrays and objects");
+        return Err(Error::Invalid { what, why });
+    }
+    Ok(())
 }
 
 impl FromIterator<(String, Value)> for Fields {

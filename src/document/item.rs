@@ -5,10 +5,12 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
+use super::fields::{is_deeper_than, refuse_deep};
 use super::size::json_len;
 use crate::action::{Action, BOOKKEEPING_KEY};
+use crate::error::Result;
 use crate::id::ActionId;
-use crate::limits::ACTION_ID_CHARS_MAX;
+use crate::limits::{ACTION_ID_CHARS_MAX, NESTING_MAX};
 
 /// An element of an array, with its bookkeeping taken apart and its length counted once.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +23,7 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq)]
 enum Body {
     Action(Action),
-    /// Not an object, or without a string `action` (C45). Kept as it was.
+    /// Not an object, without a string `action`, or nested too deeply (C45). Kept as it was.
     Malformed(Value),
 }
 
@@ -66,6 +68,8 @@ impl Item {
     #[must_use]
     pub fn from_value(value: Value) -> Self {
         let body_and_tag = match value {
+            // Taken, it would lie deeper, and nobody could read the document any more.
+            deep if is_deeper_than(&deep, NESTING_MAX) => (Body::Malformed(deep), Tag::default()),
             Value::Object(mut object) if object.get("action").is_some_and(Value::is_string) => {
                 let tag = match object.contains_key(BOOKKEEPING_KEY) {
                     true => object.shift_remove(BOOKKEEPING_KEY).map(Tag::from_value).unwrap_or_default(),
@@ -130,6 +134,12 @@ impl Item {
             (None, None) => self.body == other.body,
             _ => false,
         }
+    }
+
+    /// Refuses an action that is nested so deeply that it would be none when it is read.
+    pub(super) fn refuse_deep(&self) -> Result<()> {
+        let values = self.action().into_iter().flat_map(|action| action.as_object().values());
+        refuse_deep("action", values.chain(self.tag.rest.values()), NESTING_MAX - 2)
     }
 
     /// Bytes as compact JSON, bookkeeping included.

@@ -36,6 +36,7 @@ pub use resolve::{Verdict, resolve};
 use crate::action::{ARRAY_SUFFIX, BOOKKEEPING_KEY};
 use crate::error::{Error, Result, json_type};
 use crate::id::Executor;
+use crate::limits::NESTING_MAX;
 use fields::Fields;
 use queue::Queue;
 use size::{enclosed_len, json_len};
@@ -69,9 +70,11 @@ impl Document {
     /// A document with these application fields.
     ///
     /// # Errors
-    /// [`Error::Reserved`] when they name an `…Actions` array or `_sp` (C6).
+    /// [`Error::Reserved`] when they name an `…Actions` array or `_sp` (C6), [`Error::Invalid`] when they are nested
+    /// deeper than [`NESTING_MAX`](crate::limits::NESTING_MAX).
     pub fn with_fields(what: &str, data: Map<String, Value>) -> Result<Self> {
         fields::refuse_reserved(what, data.keys())?;
+        fields::refuse_deep("initial data", data.values(), NESTING_MAX)?;
         Ok(Self { fields: Arc::new(data.into_iter().collect()), ..Self::default() })
     }
 

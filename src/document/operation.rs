@@ -153,7 +153,8 @@ pub struct Taken {
 pub enum Dropped {
     /// As many actions wait for the requester as may wait (C56).
     Full,
-    /// The document would be too long, or too full to take the response out of it again (C55).
+    /// The document would be too long, or too full to take the response out of it again (C55); or the response has
+    /// more levels of arrays and objects than may be written.
     TooLarge,
     /// The requester's array is not an array (C14).
     CorruptArray,

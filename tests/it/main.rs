@@ -7,6 +7,7 @@ mod claims;
 mod cli;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod corpus;
 mod data;
 #[cfg(feature = "embedded")]
 mod embedded;

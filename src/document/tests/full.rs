@@ -159,3 +159,12 @@ fn a_response_leaves_room_to_take_it_out_again() {
     assert!(outcomes[0].is_ok());
     work_off(after, &rules, "me#1");
 }
+
+#[test]
+fn an_empty_array_is_not_squeezed_into_a_full_document() {
+    let before = filled(json!({}), 16_384 - 40);
+    let clear = Operation::ClearActions("extension".into());
+    let (after, outcomes) = apply_with(&Rules::default(), &before, "me#1", &[clear]);
+    assert!(matches!(outcomes[0], Err(Error::TooLarge { .. })), "{outcomes:?}");
+    assert_eq!(after, before);
+}

@@ -165,3 +165,54 @@ fn documents_show_the_same_when_only_the_bookkeeping_differs() {
     assert!(a.shows_the_same_as(&b) && a != b);
     assert!(!a.shows_the_same_as(&document(json!({ "k": 1, "xActions": [] }))));
 }
+
+/// A value of so many levels.
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(json!(0), |inner, _| json!([inner]))
+}
+
+/// Found by fuzzing: an action that can still be read where it waits lay too deep to be read once it was claimed, and
+/// the document was lost for everybody.
+#[test]
+fn an_action_nested_too_deeply_is_malformed_and_never_claimed() {
+    for (levels, taken) in [(99, true), (100, false), (120, false)] {
+        let deep = json!({ "action": "a", "_sp": { "id": "deep" }, "more": nested(levels) });
+        let before = json!({ "xActions": [deep, act("next")] });
+        let claim = Operation::Claim { executor: "x".into(), fresh: "f".into(), released: Vec::new() };
+        let applied = apply(&document(before), &writer("me#1", 1), &Rules::default(), &[claim]);
+        let Ok(Outcome::Taken(found)) = &applied.outcomes[0] else { panic!("{:?}", applied.outcomes) };
+        assert_eq!((found.items.len(), found.malformed.len()), if taken { (2, 0) } else { (1, 1) });
+        let text = applied.document.unwrap().to_json();
+        Document::from_json(&text).expect("what was written can be read");
+    }
+}
+
+#[test]
+fn nothing_is_written_that_could_not_be_read_back() {
+    let data = |levels| Arc::new(json!({ "deep": nested(levels) }).as_object().unwrap().clone());
+    let deep = |levels| {
+        let action = json!({ "action": "a", "deep": nested(levels) });
+        let action = crate::action::Action::from_object(action.as_object().unwrap().clone());
+        Arc::new(Item::new(action.unwrap(), Tag::default()))
+    };
+    for (levels, fits) in [(98, true), (101, false), (1_000, false)] {
+        for operation in [
+            Operation::Merge(data(levels)),
+            Operation::Replace(data(levels)),
+            Operation::Enqueue(vec![("x".into(), deep(levels))]),
+        ] {
+            let applied = apply(&Document::default(), &writer("me#1", 1), &Rules::default(), &[operation]);
+            match &applied.outcomes[0] {
+                Ok(_) if fits => drop(Document::from_json(&applied.document.unwrap().to_json()).unwrap()),
+                Err(Error::Invalid { why, .. }) if !fits => assert!(why.contains("100 levels"), "{why}"),
+                other => panic!("{levels}: {other:?}"),
+            }
+        }
+        let initial = Document::with_fields("initial data", (*data(levels)).clone());
+        assert_eq!(initial.is_ok(), fits);
+        let response = Response { executor: "y".into(), item: deep(levels) };
+        let finish = Operation::Finish { executor: "x".into(), id: id("a"), response: Some(response) };
+        let (_, outcome) = one(claimed(json!([claim("me#1", 1, "a")])), finish);
+        assert_eq!(outcome.unwrap() == Outcome::Done, fits);
+    }
+}

@@ -1,0 +1,4 @@
+//! What the targets call: the checks of the main package's tests.
+
+#[path = "../../tests/it/corpus/checks.rs"]
+pub mod checks;
