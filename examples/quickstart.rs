@@ -29,6 +29,7 @@ async fn main() -> Result<()> {
     page.set_sync(json!({ "step": "systemCheck" })).await?;
     let displays = page.request(extension::GetDisplayCount {}).respond_to("onboarding").await?;
     println!("the extension counts {} displays", displays.display_count);
+    page.set_sync(json!({ "displays": displays.display_count })).await?;
     println!("the document now holds {}", page.get_sync().await?.to_value());
     Ok(())
 }

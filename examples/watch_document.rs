@@ -45,7 +45,7 @@ async fn main() -> Result<()> {
     while let Some(update) = whole.try_next().await? {
         // A slow watcher skips states, never the newest one.
         let skipped = update.skipped.unwrap_or(0);
-        println!("the whole document, {skipped} states skipped: {}", update.to_value());
+        println!("the whole document (states skipped: {skipped}): {}", update.to_value());
         if update["reliableConnection"] == false {
             break;
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sp_sync::catalogue::{ActionType, FieldType};
-use sp_sync::client::Receipt;
-use sp_sync::{Batch, DocumentId, SyncClient};
+use sp_sync::client::{Receipt, Request};
+use sp_sync::{Action, Batch, DocumentId, SyncClient};
 
 use crate::output::{Outcome, Problem};
 use crate::set::nothing_to_do;
@@ -51,27 +51,27 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 pub(crate) async fn run(arguments: &Add) -> Outcome<()> {
     let access = if arguments.create { Access::Create } else { Access::Write };
     let store = arguments.common.open(access).await?;
-    let client = match Asked::of(arguments, &store)? {
+    let asked = Asked::of(arguments, &store)?;
+    let client = store.connect(&arguments.document).await?;
+    let done = match asked {
         Asked::Response { name, info, within } => {
-            let client = store.connect(&arguments.document).await?;
-            let request = client.request_named(name, info).within(within);
-            let response = tokio::select! {
-                response = request => response,
-                () = crate::interrupted() => return Ok(()),
-            };
-            let response = store.output.action(&response?);
-            store.output.line(|| format!("{:#}", json!(response)), || json!(response))?;
-            client
+            ask(&store, client.request_named(name, info).within(within)).await
         }
-        Asked::Actions(batch) => {
-            let client = store.connect(&arguments.document).await?;
-            add(arguments, &store, &client, batch).await?;
-            client
-        }
+        Asked::Actions(batch) => add(arguments, &store, &client, batch).await,
     };
-    leave(client).await?;
+    // Also after a failure: a request that nobody took in time is withdrawn by then.
+    let left = leave(client).await;
     store.close().await;
-    Ok(())
+    done.and(left)
+}
+
+async fn ask(store: &Store, request: Request<Action>) -> Outcome<()> {
+    let response = tokio::select! {
+        response = request => response?,
+        () = crate::interrupted() => return Ok(()),
+    };
+    let response = store.output.action(&response);
+    store.output.line(|| format!("{:#}", json!(response)), || json!(response))
 }
 
 async fn add(arguments: &Add, store: &Store, client: &SyncClient, batch: Actions) -> Outcome<()> {

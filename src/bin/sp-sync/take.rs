@@ -65,9 +65,9 @@ pub(crate) async fn run(arguments: &Take) -> Outcome<()> {
     let taken = take(arguments, respond.as_ref(), &store, &mut deliveries).await;
     drop(deliveries);
     // What was taken and not started goes back to the array before anything is said.
-    leave(client).await?;
+    let left = leave(client).await;
     store.close().await;
-    taken
+    taken.and(left)
 }
 
 async fn take(

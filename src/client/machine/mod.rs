@@ -117,6 +117,8 @@ pub(crate) struct Machine {
     state: Option<State>,
     clock: BackendClock,
     number: u64,
+    /// Greater numbers are of this life.
+    born_at: u64,
     ids: u64,
     waiting: VecDeque<Pending>,
     /// Order of acceptance of the latest operation, and up to where the newest state is known to be no older.
@@ -171,6 +173,7 @@ impl Machine {
             clock: BackendClock::new(opened.at, now),
             state: None,
             number,
+            born_at: number,
             ids: 0,
             waiting: VecDeque::new(),
             seq: 0,
@@ -417,7 +420,10 @@ impl Machine {
             None => 1,
         };
         let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
+        let alive = last_write.is_some_and(|last| last > self.born_at);
         for lane in &mut self.lanes {
+            // Every write of this life takes claims of the one before over, also one whose answer was lost.
+            lane.resuming &= !alive;
             let found = document.corrupt_array(lane.executor.as_str());
             if let Some(found) = found.filter(|_| !lane.corrupt) {
                 let executor = lane.executor.clone();
