@@ -31,6 +31,7 @@ const LEASE: Duration = Duration::from_millis(700);
 /// Without any action started for so long, something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// C28, C36, C40 and C41 under the harshest fault there is.
 #[test]
 fn no_kill_loses_doubles_or_disorders_actions() {
     let setting = |name: &str, usual: u64| std::env::var(name).map_or(usual, |text| text.parse().unwrap());

@@ -172,7 +172,7 @@ fn nested(levels: usize) -> Value {
 }
 
 /// Found by fuzzing: an action that can still be read where it waits lay too deep to be read once it was claimed, and
-/// the document was lost for everybody.
+/// the document was lost for everybody (C45).
 #[test]
 fn an_action_nested_too_deeply_is_malformed_and_never_claimed() {
     for (levels, taken) in [(99, true), (100, false), (120, false)] {

@@ -33,6 +33,7 @@ fn documents_of_strangers_are_worked_with() {
     replay("document", checks::document);
 }
 
+/// C60: whatever stands in `_sp`.
 #[test]
 fn bookkeeping_of_strangers_is_worked_with() {
     replay("bookkeeping", checks::bookkeeping);
