@@ -13,12 +13,14 @@ use tokio::runtime::Builder;
 
 /// A document of about this many bytes, with an action claimed and some that wait, as a busy session has.
 fn document(bytes: usize) -> Document {
-    let fields = (0..bytes / 200).map(|n| (format!("field{n:03}"), json!({ "state": "passed", "note": "x".repeat(160) })));
+    let fields = (0..bytes / 200)
+        .map(|n| (format!("field{n:03}"), json!({ "state": "passed", "note": "x".repeat(160) })));
     let mut object: Map<String, Value> = fields.collect();
     let action = |n: u32| json!({ "action": "ping", "executor": "extension", "_sp": { "id": format!("k3v9s0a1b2c3{n}") } });
     object.insert("extensionActions".into(), (1..5).map(action).collect());
     let claim = json!({ "by": "extension#n8s2k4q1", "n": 1, "t": 0, "a": action(0) });
-    object.insert("_sp".into(), json!({ "v": 1, "claims": { "extension": [claim] }, "w": [["n8s2k4q1", 7]] }));
+    object
+        .insert("_sp".into(), json!({ "v": 1, "claims": { "extension": [claim] }, "w": [["n8s2k4q1", 7]] }));
     Document::from_object(object)
 }
 
@@ -74,14 +76,17 @@ fn asking(criterion: &mut Criterion) {
                 .identity(Identity::new(who).expect("a good name"))
                 .connect()
         };
-        let (page, extension) = (open("page").await.expect("it opens"), open("extension").await.expect("it opens"));
+        let (page, extension) =
+            (open("page").await.expect("it opens"), open("extension").await.expect("it opens"));
         let handlers = Handlers::new()
             .answer(async |_: GetDisplayCount| Ok(GetDisplayCountResponse { display_count: 2 }));
         tokio::spawn(async move { extension.executor(Executor::from("extension")).serve(handlers).await });
         page
     });
     criterion.bench_function("round trip", |bench| {
-        bench.iter(|| runtime.block_on(async { page.request(GetDisplayCount {}).respond_to("onboarding").await }));
+        bench.iter(|| {
+            runtime.block_on(async { page.request(GetDisplayCount {}).respond_to("onboarding").await })
+        });
     });
 }
 

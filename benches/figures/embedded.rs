@@ -104,7 +104,8 @@ mod with_feature {
     async fn clients(store: &Embedded, documents: usize) -> Vec<SyncClient> {
         let mut clients = Vec::with_capacity(documents);
         for n in 0..documents {
-            clients.push(open(store.clone(), &format!("d{n}"), "page", data(1_024), Settings::default()).await);
+            clients
+                .push(open(store.clone(), &format!("d{n}"), "page", data(1_024), Settings::default()).await);
         }
         clients
     }

@@ -66,7 +66,11 @@ impl Floor {
     }
 }
 
-async fn carry_out(exchange: Exchange, mut requests: mpsc::Receiver<String>, responses: mpsc::Sender<String>) {
+async fn carry_out(
+    exchange: Exchange,
+    mut requests: mpsc::Receiver<String>,
+    responses: mpsc::Sender<String>,
+) {
     while let Some(message) = requests.recv().await {
         let action = read(&message);
         if action.get("received").is_some() {

@@ -21,7 +21,10 @@ pub fn run(report: &mut Report) {
         ("looked-at", "the same, each snapshot looked at: its view is made and kept"),
     ] {
         let program = std::env::current_exe().expect("this program");
-        let output = Command::new(program).args(["memory-child", looked_at, &DOCUMENTS.to_string()]).output().expect("it runs");
+        let output = Command::new(program)
+            .args(["memory-child", looked_at, &DOCUMENTS.to_string()])
+            .output()
+            .expect("it runs");
         let said = String::from_utf8_lossy(&output.stdout);
         let bytes: f64 = said.trim().parse().unwrap_or(f64::NAN);
         let kib = bytes / 1_024.0;
@@ -68,6 +71,7 @@ pub fn child(looked_at: bool, documents: usize) {
 /// Resident pages of this process. A page of 4 KiB, as on every x86-64.
 fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-    let pages: usize = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    let pages: usize =
+        statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
     pages * 4_096
 }

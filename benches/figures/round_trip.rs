@@ -69,7 +69,8 @@ macro_rules! times {
 
 async fn measure() -> Measured {
     let store = Memory::new();
-    let (small, large) = (Pair::open(store.clone(), "small", 0).await, Pair::open(store, "large", LARGE_BYTES).await);
+    let (small, large) =
+        (Pair::open(store.clone(), "small", 0).await, Pair::open(store, "large", LARGE_BYTES).await);
     let (mut four, mut two) = (Floor::start(Exchange::Four), Floor::start(Exchange::Two));
     let mut measured = Measured::default();
     for turn in 0..=TURNS {

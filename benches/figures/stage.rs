@@ -40,7 +40,13 @@ impl Threads {
 }
 
 /// A client of one document.
-pub async fn open(store: impl Backend, document: &str, who: &str, data: Value, settings: Settings) -> SyncClient {
+pub async fn open(
+    store: impl Backend,
+    document: &str,
+    who: &str,
+    data: Value,
+    settings: Settings,
+) -> SyncClient {
     SyncClient::builder()
         .backend(store)
         .document_id(DocumentId::new(document).expect("a good name"))
