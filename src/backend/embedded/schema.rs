@@ -72,7 +72,7 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
     connection.busy_timeout(options.busy_timeout)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    let is_new = identify(&connection)?;
+    let is_new = identify_at_once(&connection)?;
     if purpose == Purpose::Write && !options.read_only {
         keep_log(&connection)?;
         if is_new {
@@ -94,7 +94,17 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
     Ok(connection)
 }
 
-/// Whether the file is empty; an error when it is not ours.
+/// As [`identify`], from one state of the file: another process may be making the store at this moment, and its marks
+/// and its tables must be seen together or not at all.
+fn identify_at_once(connection: &Connection) -> Result<bool, Failure> {
+    connection.execute_batch("BEGIN")?;
+    let is_new = identify(connection);
+    // Nothing was changed; a failure to end is told by whatever comes next.
+    let _ = connection.execute_batch("ROLLBACK");
+    is_new
+}
+
+/// Whether the file is empty; an error when it is not ours. To be asked within a transaction.
 fn identify(connection: &Connection) -> Result<bool, Failure> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
