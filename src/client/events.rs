@@ -81,7 +81,7 @@ impl Events {
     }
 
     /// Failures, expiries and whatever else an operator may want to know, from now on. A subscriber that lags by
-    /// more than 256 loses the oldest and is told how many.
+    /// more than 256 loses the oldest and is told how many. It ends with the client, after the last notice.
     pub fn notices(&self) -> Notices {
         Notices { stream: BroadcastStream::new(self.client.shared.notices()) }
     }

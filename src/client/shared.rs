@@ -1,7 +1,7 @@
 //! What the handles of one client and its driver share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
@@ -58,8 +58,6 @@ pub(super) struct Shared {
     pub(super) states: watch::Sender<Seen>,
     /// States that look different to the application.
     pub(super) updates: watch::Sender<Seen>,
-    /// Made when somebody first listens: it is by far the largest part of an idle client.
-    notices: OnceLock<broadcast::Sender<Notice>>,
     /// The token in use, where the backend needs one.
     pub(super) token: watch::Sender<Option<Fresh>>,
     /// How often the backend has refused a token.
@@ -76,6 +74,8 @@ struct Hub {
     takers: Vec<Taker>,
     /// At most one for each action handed out.
     ended: Vec<Ended>,
+    /// Made when somebody first listens: it would be by far the largest part of an idle client.
+    notices: Option<broadcast::Sender<Notice>>,
     /// The driver is gone: nothing more can be recorded.
     over: bool,
 }
@@ -129,7 +129,6 @@ impl Shared {
             plain,
             states: watch::Sender::new(seen.clone()),
             updates: watch::Sender::new(seen),
-            notices: OnceLock::new(),
             token: watch::Sender::new(None),
             token_refused: watch::Sender::new(0),
             keys: AtomicU64::new(1),
@@ -230,6 +229,7 @@ impl Shared {
         if std::mem::replace(&mut hub.over, true) {
             return;
         }
+        hub.notices = None;
         let left = (std::mem::take(&mut hub.takers), std::mem::take(&mut hub.ended));
         drop(hub);
         let seen = Seen::Over(why.clone());
@@ -240,13 +240,18 @@ impl Shared {
         drop(ended);
     }
 
+    /// Notices from now on; none, and the end, when the driver is gone.
     pub(super) fn notices(&self) -> broadcast::Receiver<Notice> {
-        self.notices.get_or_init(|| broadcast::Sender::new(NOTICES_KEPT)).subscribe()
+        let mut hub = self.hub();
+        if hub.over {
+            return broadcast::Sender::new(1).subscribe();
+        }
+        hub.notices.get_or_insert_with(|| broadcast::Sender::new(NOTICES_KEPT)).subscribe()
     }
 
     pub(super) fn tell(&self, notice: Notice) {
         // Without a listener there is nobody to tell.
-        if let Some(notices) = self.notices.get() {
+        if let Some(notices) = &self.hub().notices {
             let _ = notices.send(notice);
         }
     }

@@ -71,7 +71,7 @@ impl Document {
     ///
     /// # Errors
     /// [`Error::Reserved`] when they name an `…Actions` array or `_sp` (C6), [`Error::Invalid`] when they are nested
-    /// deeper than [`NESTING_MAX`](crate::limits::NESTING_MAX).
+    /// deeper than [`NESTING_MAX`].
     pub fn with_fields(what: &str, data: Map<String, Value>) -> Result<Self> {
         fields::refuse_reserved(what, data.keys())?;
         fields::refuse_deep("initial data", data.values(), NESTING_MAX)?;

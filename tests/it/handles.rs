@@ -216,3 +216,13 @@ async fn two_clients_of_one_identity_both_work() {
     assert_eq!((&content["a"], &content["b"]), (&json!(1), &json!(1)));
     assert!(store.read(a.document_id()).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn notices_end_with_the_client() {
+    let client = open(Memory::new(), "me").await;
+    let mut notices = client.events().notices();
+    client.close().await.unwrap();
+    assert!(tokio::time::timeout(LONG, notices.next()).await.expect("it ends").is_none());
+    let mut late = client.events().notices();
+    assert!(tokio::time::timeout(LONG, late.next()).await.expect("it ends").is_none());
+}
