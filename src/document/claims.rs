@@ -152,8 +152,9 @@ impl Step<'_> {
 
     pub(super) fn retry(&mut self, executor: &Executor, id: &ActionId, failed: u32) -> Result<Outcome> {
         let by = self.writer.by.clone();
-        let is_it = |claim: &Claim| claim.by == by && claim.id() == Some(id) && claim.n == failed;
-        self.change_claims(executor, is_it, |claim| claim.n = claim.n.saturating_add(1))
+        // Less than `failed` where a foreign writer has put an older claim back.
+        let is_it = |claim: &Claim| claim.by == by && claim.id() == Some(id) && claim.n <= failed;
+        self.change_claims(executor, is_it, |claim| claim.n = failed.saturating_add(1))
     }
 
     pub(super) fn start_once(&mut self, executor: &Executor, id: &ActionId) -> Result<Outcome> {

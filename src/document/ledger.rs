@@ -241,7 +241,10 @@ impl Ledger {
 
 fn writer_from_value(value: &Value) -> Option<(Arc<str>, u64)> {
     match value.as_array()?.as_slice() {
-        [writer, number] => Some((writer.as_str()?.into(), number.as_u64()?)),
+        // What no number of writes can have reached was not written by this protocol.
+        [writer, number] => {
+            Some((writer.as_str()?.into(), number.as_u64().filter(|number| *number < 1 << 53)?))
+        }
         _ => None,
     }
 }

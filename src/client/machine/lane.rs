@@ -22,6 +22,8 @@ pub(crate) type EndReply = oneshot::Sender<Result<()>>;
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) executor: Executor,
+    /// Tells this lane from the others of its client.
+    pub(super) place: u64,
     /// Somebody here subscribes.
     pub(super) wanted: bool,
     /// Claims of an earlier life under the same instance are to be counted as begun before anything else (C40).
@@ -78,7 +80,7 @@ pub(super) struct Ended {
     pub(super) response: Option<Response>,
     /// Whoever waits for the end to be recorded.
     pub(super) reply: Option<EndReply>,
-    /// Number of the last write that carried it.
+    /// Number of the first write that carried it; every later one carries it too.
     pub(super) sent: Option<u64>,
     /// It may wait for others until then.
     pub(super) linger_until: Instant,
@@ -140,9 +142,10 @@ impl Wishes {
 }
 
 impl Lane {
-    pub(super) fn new(executor: Executor) -> Self {
+    pub(super) fn new(executor: Executor, place: u64) -> Self {
         Self {
             executor,
+            place,
             wanted: false,
             resuming: false,
             running: None,
@@ -311,10 +314,12 @@ impl Lane {
         let executor = self.executor.clone();
         if let Some(retry) = &self.retry {
             let claims = document.claims(executor.as_str());
-            if claims.iter().any(|claim| claim.id() == Some(&retry.id) && claim.n == retry.failed) {
+            if claims.iter().any(|claim| claim.id() == Some(&retry.id) && claim.n <= retry.failed) {
                 wishes.push(Operation::Retry { executor, id: retry.id.clone(), failed: retry.failed });
             }
-            wishes.wake(retry.until);
+            if retry.until > view.now {
+                wishes.wake(retry.until);
+            }
             return;
         }
         if !self.wanted || self.running.is_some() {
@@ -346,7 +351,8 @@ impl Lane {
         let released = self.released(document, view, wishes);
         let executor = self.executor.clone();
         if document.waiting(executor.as_str()).iter().any(|item| is_free(item, view.by, &released)) {
-            let fresh = (numbered(view.fresh, view.number) + "-").into();
+            let write = numbered(view.fresh, view.number) + "-";
+            let fresh = (numbered(&write, self.place) + "-").into();
             wishes.push(Operation::Claim { executor, fresh, released });
         }
     }
@@ -405,7 +411,8 @@ impl Lane {
         let mine = |id: &ActionId| claims.iter().any(|claim| &*claim.by == by && claim.id() == Some(id));
         let held = |ended: &Ended| ended.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
         // The document may be the one just written, told by the watch before the answer, and too full for our stamp.
-        let untold = |ended: &Ended| ended.sent.is_some() && ended.sent == in_flight && !held(ended);
+        let carried = |ended: &Ended| ended.sent.zip(in_flight).is_some_and(|(sent, number)| sent <= number);
+        let untold = |ended: &Ended| carried(ended) && !held(ended);
         for ended in self.ended.extract_if(.., |ended| !mine(&ended.id) && !untold(ended)) {
             let held = held(&ended);
             // One that somebody else holds, or that was put back, is not finished and may come here again.

@@ -157,8 +157,10 @@ struct Pause {
 
 impl Machine {
     pub(crate) fn new(config: Config, opened: Stored, now: Instant) -> Self {
-        let mut lanes: Vec<Lane> =
-            config.catalogue.executors().map(|executor| Lane::new(executor.name.as_str().into())).collect();
+        let mut lanes: Vec<Lane> = (0..)
+            .zip(config.catalogue.executors())
+            .map(|(place, executor)| Lane::new(executor.name.as_str().into(), place))
+            .collect();
         for lane in &mut lanes {
             lane.resuming =
                 opened.document.claims(lane.executor.as_str()).iter().any(|claim| claim.by == config.by);

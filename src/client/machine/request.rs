@@ -48,7 +48,7 @@ struct Matched {
     waiting: Option<Waiting>,
     /// Its removal may wait for another write until then.
     linger_until: Instant,
-    /// Number of the last write that carried its removal.
+    /// Number of the first write that carried its removal.
     sent: Option<u64>,
 }
 
@@ -172,7 +172,8 @@ impl Requests {
     /// The wishes are on their way under this number.
     pub(super) fn sent(&mut self, number: u64) {
         for matched in &mut self.matched {
-            matched.sent = Some(number);
+            // The first: it may hold although its answer was lost, and every later one carries it again.
+            matched.sent.get_or_insert(number);
         }
     }
 

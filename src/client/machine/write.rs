@@ -108,7 +108,7 @@ impl Machine {
         self.number = number;
         self.requests.sent(number);
         for ended in self.lanes.iter_mut().flat_map(|lane| &mut lane.ended) {
-            ended.sent = Some(number);
+            ended.sent.get_or_insert(number);
         }
         let rate = self.config.facts.writes_per_second.or(self.config.settings.writes_per_second);
         self.next_write_at =
