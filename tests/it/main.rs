@@ -30,5 +30,3 @@ mod support_b;
 mod taking;
 mod tidy;
 mod tokens;
-#[cfg(feature = "tracing")]
-mod traces;

@@ -1,7 +1,15 @@
 //! What the driver reports to `tracing`, and what it never reports.
+//!
+//! A process of its own: whether an event is of interest is remembered by the whole process when it is first met, so
+//! a subscriber that comes later, or for one thread only, may never hear of it.
 
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the other tests")]
+mod support;
+
+use std::cell::RefCell;
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use serde_json::json;
 use sp_sync::backend::Memory;
@@ -11,11 +19,15 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::support::{Call, Fate, Link, notice_that, open, unavailable};
+use support::{Call, Fate, Link, notice_that, open, unavailable};
+
+thread_local! {
+    /// What this thread's test has seen. A test and its client live on one thread.
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Writes down every event of this crate, whatever its level, one in a line.
-#[derive(Clone, Default)]
-struct Capture(Arc<Mutex<Vec<String>>>);
+struct Capture;
 
 struct Line(String);
 
@@ -41,7 +53,7 @@ impl Subscriber for Capture {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(format!("{} ", event.metadata().level()));
         event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
     }
 
     fn enter(&self, _: &Id) {}
@@ -50,13 +62,20 @@ impl Subscriber for Capture {
 }
 
 impl Capture {
+    /// From now on everything is written down.
+    fn begin() -> Self {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
+        Self
+    }
+
     fn all(&self) -> String {
-        self.0.lock().unwrap().join("\n")
+        LINES.with_borrow(|lines| lines.join("\n"))
     }
 
     /// Whether one event holds all of these.
     fn has(&self, parts: &[&str]) -> bool {
-        self.0.lock().unwrap().iter().any(|line| parts.iter().all(|part| line.contains(part)))
+        LINES.with_borrow(|lines| lines.iter().any(|line| parts.iter().all(|part| line.contains(part))))
     }
 }
 
@@ -66,8 +85,7 @@ const SECRET: &str = "correct-horse-battery-staple";
 /// an action's field, sensitive or not, and not a handler's message.
 #[tokio::test(start_paused = true)]
 async fn events_tell_what_happens_and_never_a_value() {
-    let capture = Capture::default();
-    let _guard = tracing::subscriber::set_default(capture.clone());
+    let capture = Capture::begin();
     let link = Link::new(Memory::new(), |_| Fate::Pass);
     let page = open(link.clone(), "page").await;
     let mut notices = page.events().notices();
@@ -108,8 +126,7 @@ async fn events_tell_what_happens_and_never_a_value() {
 /// A write that loses against another says so.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_fails_is_reported_with_its_outcome() {
-    let capture = Capture::default();
-    let _guard = tracing::subscriber::set_default(capture.clone());
+    let capture = Capture::begin();
     let link = Link::new(Memory::new(), |_| Fate::Pass);
     let page = open(link.clone(), "page").await;
     let mut failed = false;
