@@ -10,11 +10,12 @@ use tokio::time::{Instant, Sleep};
 use tokio_stream::StreamExt as _;
 
 use super::hand::Hand;
-use super::machine::{Asker, Effect, Machine};
+use super::machine::{Asker, Cancelled, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
 use super::trace;
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
 use crate::error::{Error, Result};
+use crate::id::ActionId;
 
 type Work<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
@@ -135,10 +136,7 @@ impl Driver {
                 self.hands.push(Arc::downgrade(&hand));
                 self.shared.hand_out(&hand);
             }
-            Effect::Cancel(id) => {
-                let hands = self.hands.iter().filter_map(Weak::upgrade);
-                hands.filter(|hand| hand.start.id == id).for_each(|hand| hand.cancel());
-            }
+            Effect::Cancel(id) => drop(cancel(&self.hands, &id)),
             Effect::RenewToken => self.shared.token_refused.send_modify(|times| *times += 1),
             Effect::Notice(notice) => {
                 trace::told(&self.shared, &notice);
@@ -222,16 +220,20 @@ impl Driver {
                 }
             }
             Happened::Woken => {
-                for ended in self.shared.take_ended() {
-                    trace::ended(&self.shared, &ended);
-                    let start = ended.start;
-                    self.machine.ended(&start.executor, &start.id, start.attempt, ended.ending, now);
-                }
+                self.take_in_ended(now);
                 self.machine.update_wanted(|executor| self.shared.is_wanted(executor.as_str()));
             }
             Happened::Time => {}
         }
         true
+    }
+
+    fn take_in_ended(&mut self, now: Instant) {
+        for ended in self.shared.take_ended() {
+            trace::ended(&self.shared, &ended);
+            let start = ended.start;
+            self.machine.ended(&start.executor, &start.id, start.attempt, ended.ending, now);
+        }
     }
 
     fn obey(&mut self, command: Command, now: Instant) {
@@ -255,7 +257,8 @@ impl Driver {
 
     fn close(&mut self, reply: Option<oneshot::Sender<Result<()>>>, now: Instant) {
         let until = now + self.shared.settings.close_within;
-        self.machine.close(now);
+        self.take_in_ended(now);
+        self.machine.close(|id| cancel(&self.hands, id), now);
         self.closing.get_or_insert(Closing { until, replies: Vec::new() }).replies.extend(reply);
     }
 
@@ -310,7 +313,7 @@ impl Driver {
 
     fn let_go(&mut self, why: &Error) {
         for hand in self.hands.drain(..).filter_map(|hand| hand.upgrade()) {
-            hand.cancel();
+            let _ = hand.cancel();
         }
         self.shared.end(why);
     }
@@ -330,6 +333,17 @@ fn show_to(channel: &watch::Sender<Seen>, seen: Seen) {
         *shown = seen;
         channel.receiver_count() > 0
     });
+}
+
+/// Takes an action away from whoever has it in hand.
+fn cancel(hands: &[Weak<Hand>], id: &ActionId) -> Cancelled {
+    let hands = hands.iter().filter_map(Weak::upgrade).filter(|hand| hand.start.id == *id);
+    // An earlier attempt may lie about still; only the latest can be unseen.
+    match hands.map(|hand| hand.cancel()).last() {
+        Some(true) => Cancelled::Seen,
+        Some(false) => Cancelled::Unseen,
+        None => Cancelled::Ended,
+    }
 }
 
 async fn work<T>(work: &mut Work<T>) -> T {

@@ -173,7 +173,6 @@ impl Stream for ActionsAdded {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             let Some(hand) = ready!(self.place.poll_take(context)) else { return Poll::Ready(None) };
-            hand.see();
             let Some(action) = hand.action().cloned() else { continue };
             let responder = Responder::new(&self.client, &hand);
             let (id, attempt) = (hand.start.id.clone(), hand.start.attempt);

@@ -1,7 +1,7 @@
 //! One action in the hands of whoever carries it out. Its end is noted when the last hand lets go, so that no end is
 //! ever lost: not by a panic, not by a dropped future.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -10,17 +10,21 @@ use super::machine::{Ending, Start};
 use super::shared::Shared;
 use crate::action::Action;
 
+/// Bits of a hand's state.
+const SEEN: u8 = 1;
+const CANCELLED: u8 = 2;
+
 /// Shared by all who are given the same action.
 #[derive(Debug)]
 pub(super) struct Hand {
     pub(super) start: Start,
     shared: Arc<Shared>,
-    /// A listener has seen it.
-    seen: AtomicBool,
+    /// Whether somebody has seen it, and whether it is taken away: one word, so that an action taken away unseen is
+    /// never seen afterwards.
+    state: AtomicU8,
     /// A handler has taken it and must say how it ended.
     handled: AtomicBool,
     ending: Mutex<Option<Ending>>,
-    cancelled: AtomicBool,
     cancel: Notify,
 }
 
@@ -36,10 +40,9 @@ impl Hand {
         Arc::new(Self {
             start,
             shared,
-            seen: AtomicBool::new(false),
+            state: AtomicU8::new(0),
             handled: AtomicBool::new(false),
             ending: Mutex::new(None),
-            cancelled: AtomicBool::new(false),
             cancel: Notify::new(),
         })
     }
@@ -49,8 +52,10 @@ impl Hand {
         self.start.item.action()
     }
 
-    pub(super) fn see(&self) {
-        self.seen.store(true, Ordering::Relaxed);
+    /// Somebody is about to see the action. Answers whether it is still there to be carried out.
+    pub(super) fn see(&self) -> bool {
+        let seen = |state| (state & CANCELLED == 0).then_some(state | SEEN);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, seen).is_ok()
     }
 
     pub(super) fn handle(&self) {
@@ -61,13 +66,15 @@ impl Hand {
         *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
     }
 
-    pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+    /// Takes the action away. Answers whether anybody had seen it.
+    pub(super) fn cancel(&self) -> bool {
+        let before = self.state.fetch_or(CANCELLED, Ordering::AcqRel);
         self.cancel.notify_waiters();
+        before & SEEN != 0
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & CANCELLED != 0
     }
 
     pub(super) async fn cancelled(&self) {
@@ -86,7 +93,7 @@ impl Drop for Hand {
         let said = self.ending.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let ending = said.unwrap_or(if *self.handled.get_mut() {
             Ending::LetGo
-        } else if *self.seen.get_mut() {
+        } else if *self.state.get_mut() & SEEN != 0 {
             Ending::Finished { response: None, reply: None }
         } else {
             Ending::Unseen

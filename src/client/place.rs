@@ -41,7 +41,7 @@ impl Place {
     pub(super) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Option<Arc<Hand>>> {
         let mut state = self.lock();
         let hand = state.hand.take();
-        let (over, live) = (state.over, hand.as_ref().is_some_and(|hand| !hand.is_cancelled()));
+        let (over, live) = (state.over, hand.as_ref().is_some_and(|hand| hand.see()));
         if !live && !over {
             state.waker = Some(context.waker().clone());
         }

@@ -72,7 +72,9 @@ impl Step<'_> {
             Operation::Retry { executor, id, failed } => self.retry(executor, id, *failed),
             Operation::StartOnce { executor, id } => self.start_once(executor, id),
             Operation::Finish { executor, id, response } => self.finish(executor, id, response.as_ref()),
-            Operation::GiveBack { executor, started } => self.give_back(executor, started.as_ref()),
+            Operation::GiveBack { executor, started, unseen } => {
+                self.give_back(executor, started.as_ref(), unseen.as_ref())
+            }
             Operation::PutBack { executor, items } => self.put_back(executor, items),
         }
     }

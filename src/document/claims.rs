@@ -222,7 +222,12 @@ impl Step<'_> {
         Ok(self.done())
     }
 
-    pub(super) fn give_back(&mut self, executor: &Executor, started: Option<&ActionId>) -> Result<Outcome> {
+    pub(super) fn give_back(
+        &mut self,
+        executor: &Executor,
+        started: Option<&ActionId>,
+        unseen: Option<&Arc<Item>>,
+    ) -> Result<Outcome> {
         let by = &self.writer.by;
         let claims = self.document.claims(executor.as_str());
         if self.is_plain()
@@ -233,13 +238,20 @@ impl Step<'_> {
         }
         let (mine, others): (Vec<Claim>, Vec<Claim>) =
             claims.iter().cloned().partition(|claim| claim.by == *by);
-        let back = mine.iter().filter_map(|claim| {
-            let begun = if claim.id() == started { claim.n } else { claim.n.saturating_sub(1) };
-            claim.item().map(|item| returned_item(item, begun))
-        });
-        let back = back.collect();
-        self.document.queue_mut(executor)?.push_front(back);
         *self.document.ledger_mut().claims_mut(executor) = others;
+        let (with, without) = (returned(&mine, started, unseen), returned(&mine, started, None));
+        let before = self.document.clone();
+        self.document.queue_mut(executor)?.push_front(with);
+        // What was started at most once had left the document; by now there may be no room for it.
+        if let Some(id) = unseen.and_then(|item| item.id())
+            && self.document.size_bytes() > self.allowed_bytes
+            && mine.iter().any(|claim| claim.item().is_none() && claim.id() == Some(id))
+        {
+            self.document = before;
+            self.document.queue_mut(executor)?.push_front(without);
+            self.changed = true;
+            return Ok(Outcome::TakenOver { lost: vec![id.clone()] });
+        }
         Ok(self.done())
     }
 }
@@ -255,6 +267,16 @@ impl Step<'_> {
 /// to others, so it is for anybody.
 fn is_addressed(item: &Item) -> bool {
     item.tag().to.is_some() && item.id().is_some()
+}
+
+/// Own claims as the actions that go back to the array.
+fn returned(mine: &[Claim], started: Option<&ActionId>, unseen: Option<&Arc<Item>>) -> Vec<Arc<Item>> {
+    let item = |claim: &Claim| {
+        let begun = if claim.id() == started { claim.n } else { claim.n.saturating_sub(1) };
+        let left = unseen.filter(|item| item.id() == claim.id());
+        claim.item().or(left).map(|item| returned_item(item, begun))
+    };
+    mine.iter().filter_map(item).collect()
 }
 
 /// An action on its way back to the array: it remembers attempts already begun.

@@ -84,6 +84,8 @@ pub enum Operation {
         executor: Executor,
         /// The action whose handler had been started, if any: its attempt counts.
         started: Option<ActionId>,
+        /// An at-most-once action whose start was recorded and that nobody has seen: of its claim only the id is left.
+        unseen: Option<Arc<Item>>,
     },
     /// In plain mode: returns actions that were taken and not started to the front of the array (C44, C46).
     PutBack {
@@ -129,7 +131,8 @@ pub enum Outcome {
     HeldByAnother,
     /// The claim was removed; the response could not be appended.
     ResponseDropped(Dropped),
-    /// At-most-once actions whose holder fell silent after starting them: they may or may not have run, and are gone.
+    /// At-most-once actions whose holder fell silent after starting them, or that no longer fit into the document:
+    /// they may or may not have run, and are gone.
     TakenOver {
         /// Their ids.
         lost: Vec<ActionId>,

@@ -1,6 +1,7 @@
 //! One test binary, a module for each behaviour.
 
 mod adding;
+mod attempts;
 mod catalogue;
 mod claims;
 #[cfg(feature = "cli")]
@@ -15,11 +16,13 @@ mod events;
 mod examples;
 mod faults;
 mod fidelity;
+mod giving_back;
 mod handles;
 mod history;
 mod limits;
 #[cfg(feature = "codegen")]
 mod node;
+mod odd_actions;
 mod opening;
 mod original;
 mod plain;

@@ -89,6 +89,11 @@ pub async fn next<S: Stream + Unpin>(stream: &mut S) -> S::Item {
     tokio::time::timeout(AGES, stream.next()).await.expect("something comes").expect("the stream goes on")
 }
 
+/// The next item, or the end, one of which must come.
+pub async fn next_or_end<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    tokio::time::timeout(AGES, stream.next()).await.expect("something comes or it ends")
+}
+
 /// Nothing comes within this time.
 pub async fn none_within<S: Stream + Unpin>(stream: &mut S, within: Duration) {
     let came = tokio::time::timeout(within, stream.next()).await;

@@ -323,6 +323,10 @@ impl Client {
                     .iter()
                     .any(|operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id))
         });
-        operations.push(Operation::GiveBack { executor: executor.clone(), started: started.cloned() });
+        operations.push(Operation::GiveBack {
+            executor: executor.clone(),
+            started: started.cloned(),
+            unseen: None,
+        });
     }
 }

@@ -157,8 +157,11 @@ fn an_operation() -> impl Strategy<Value = Operation> {
             id,
             response
         }),
-        (executor(), proptest::option::of(an_id()))
-            .prop_map(|(executor, started)| Operation::GiveBack { executor, started }),
+        (executor(), proptest::option::of(an_id())).prop_map(|(executor, started)| Operation::GiveBack {
+            executor,
+            started,
+            unseen: None
+        }),
     ]
 }
 

@@ -116,7 +116,7 @@ impl Machine {
     }
 
     /// Nobody saw the action: it has not begun.
-    fn unseen(&mut self, place: usize, running: Running) {
+    pub(super) fn unseen(&mut self, place: usize, running: Running) {
         let lane = &mut self.lanes[place];
         lane.begun.insert(running.id.clone(), running.attempt - 1);
         if running.plain {

@@ -40,7 +40,8 @@ pub(super) struct Lane {
     /// Another client's oldest claim, and since when it looks the same (C40).
     pub(super) observed: Option<(Mark, Instant)>,
     pub(super) renew_at: Option<Instant>,
-    /// The at-most-once action whose start is being recorded: afterwards only its id is in the document.
+    /// The at-most-once action whose start is being recorded, or was recorded without anybody here seeing it: only its
+    /// id is in the document.
     pub(super) once: Option<Arc<Item>>,
     /// Attempts begun here.
     pub(super) begun: Remembered,
@@ -241,7 +242,8 @@ impl Lane {
         }
         if let Some(started) = self.giving_back.clone() {
             if self.has_open_claims(document, view.by) {
-                wishes.push(Operation::GiveBack { executor: self.executor.clone(), started });
+                let (executor, unseen) = (self.executor.clone(), self.once.clone());
+                wishes.push(Operation::GiveBack { executor, started, unseen });
                 return;
             }
             self.giving_back = None;

@@ -81,6 +81,17 @@ pub(crate) enum Effect {
     Recorded(EndReply, Result<()>),
 }
 
+/// What an action was when it was taken away here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cancelled {
+    /// Somebody had seen it: it may have begun.
+    Seen,
+    /// Nobody will ever see it.
+    Unseen,
+    /// It has ended; how is about to be told with [`Machine::ended`].
+    Ended,
+}
+
 /// An action to be carried out.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
@@ -310,14 +321,17 @@ impl Machine {
         }
     }
 
-    /// Takes nothing more, gives back what has not been started (C44).
-    pub(crate) fn close(&mut self, now: Instant) {
+    /// Takes nothing more, gives back what has not been started (C44). `cancel` takes an action away from whoever has
+    /// it here.
+    pub(crate) fn close(&mut self, cancel: impl Fn(&ActionId) -> Cancelled, now: Instant) {
         self.closing = true;
         for place in 0..self.lanes.len() {
             self.lanes[place].wanted = false;
-            if let Some(running) = self.lanes[place].running.take() {
-                self.effects.push_back(Effect::Cancel(running.id.clone()));
-                self.let_go(place, running, now);
+            let Some(running) = self.lanes[place].running.take() else { continue };
+            match cancel(&running.id) {
+                Cancelled::Seen => self.let_go(place, running, now),
+                Cancelled::Unseen => self.unseen(place, running),
+                Cancelled::Ended => self.lanes[place].running = Some(running),
             }
         }
     }

@@ -279,9 +279,13 @@ impl Machine {
                         lane.renew_at = Some(renew_at);
                     }
                 }
-                (Operation::GiveBack { executor, .. }, Ok(_)) => {
+                (Operation::GiveBack { executor, .. }, Ok(outcome)) => {
                     if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
-                        lane.giving_back = None;
+                        (lane.giving_back, lane.once) = (None, None);
+                    }
+                    if let Outcome::TakenOver { lost } = outcome {
+                        self.effects
+                            .push_back(Effect::Notice(Notice::StartedOnceAndLost { executor, ids: lost }));
                     }
                 }
                 _ => {}

@@ -131,8 +131,10 @@ fn whoever_takes_over_loses_what_was_started_at_most_once() {
     let (after, _) = one(only.clone(), take_over(&only));
     assert_eq!(after["_sp"].get("claims"), None);
     // Given back, it is gone too: it may have run.
-    let (after, _) =
-        one(claimed(json!([stub("me#1")])), Operation::GiveBack { executor: "x".into(), started: None });
+    let (after, _) = one(
+        claimed(json!([stub("me#1")])),
+        Operation::GiveBack { executor: "x".into(), started: None, unseen: None },
+    );
     assert_eq!((after["_sp"].get("claims"), &after["xActions"]), (None, &json!([])));
 }
 
@@ -197,7 +199,8 @@ fn a_client_takes_over_its_own_claims_of_an_earlier_life() {
 fn what_is_given_back_stands_first_in_its_order_and_remembers_attempts_begun() {
     let mut before = claimed(json!([claim("me#1", 3, "a"), claim("me#1", 2, "b"), claim("me#1", 1, "c")]));
     before["xActions"] = json!([act("d")]);
-    let (after, _) = one(before, Operation::GiveBack { executor: "x".into(), started: Some(id("a")) });
+    let (after, _) =
+        one(before, Operation::GiveBack { executor: "x".into(), started: Some(id("a")), unseen: None });
     let with_n =
         |id: &str, n: u32| json!({ "action": "lockScreen", "executor": "x", "_sp": { "id": id, "n": n } });
     assert_eq!(after["xActions"], json!([with_n("a", 3), with_n("b", 1), act("c"), act("d")]));
@@ -210,7 +213,7 @@ fn what_is_given_back_stands_first_in_its_order_and_remembers_attempts_begun() {
 
 #[test]
 fn giving_back_leaves_others_claims_and_corrupt_arrays_alone() {
-    let back = || Operation::GiveBack { executor: "x".into(), started: None };
+    let back = || Operation::GiveBack { executor: "x".into(), started: None, unseen: None };
     nothing(claimed(json!([claim("you#2", 1, "a")])), back(), &Outcome::Nothing);
     let mut corrupt = claimed(json!([claim("me#1", 1, "a")]));
     corrupt["xActions"] = json!(5);

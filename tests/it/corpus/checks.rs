@@ -156,6 +156,7 @@ fn every_operation(document: &Document, executor: &Executor) -> Vec<Operation> {
         Operation::GiveBack {
             executor: executor.clone(),
             started: claims.last().and_then(Claim::id).cloned(),
+            unseen: None,
         },
     ];
     for claim in claims.iter().take(3) {
@@ -174,7 +175,7 @@ fn every_operation(document: &Document, executor: &Executor) -> Vec<Operation> {
             .map(|item| Operation::TakeResponse { executor: executor.clone(), item: item.clone() }),
     );
     all.extend(waiting.iter().rev().take(2).filter_map(|item| item.id().cloned()).map(Operation::Withdraw));
-    all.push(Operation::GiveBack { executor: executor.clone(), started: None });
+    all.push(Operation::GiveBack { executor: executor.clone(), started: None, unseen: None });
     all.push(Operation::Claim { executor: executor.clone(), fresh: "g".into(), released: Vec::new() });
     all.push(Operation::Unset(vec!["kept".into()]));
     all.push(Operation::Replace(Arc::new(Map::new())));
@@ -459,7 +460,7 @@ impl Bytes<'_> {
                 let response = self.one_in(2).then(|| Response { executor: to, item: item(9, Value::Null) });
                 Operation::Finish { executor, id, response }
             }
-            10 => Operation::GiveBack { executor, started: claim.and_then(Claim::id).cloned() },
+            10 => Operation::GiveBack { executor, started: claim.and_then(Claim::id).cloned(), unseen: None },
             11 | 12 => Operation::Claim { executor, fresh: "f".into(), released: Vec::new() },
             _ => {
                 let many = self.below(4);
