@@ -159,6 +159,18 @@ pub enum Error {
         /// Message given by the handler.
         message: String,
     },
+    /// The action is done and recorded, its response was not posted: the requester will time out (C55, C56).
+    #[error(
+        "`{action}` is done, but its response was not posted to `{executor}Actions`: {why}; the requester will time out"
+    )]
+    ResponseDropped {
+        /// Name of the action that was answered.
+        action: String,
+        /// Where the response should have gone.
+        executor: String,
+        /// Why.
+        why: Dropped,
+    },
     /// The access token has expired and no new one could be had (C8). No request was made.
     #[error("the access token has expired: install a new one to go on, nothing that was accepted is lost")]
     TokenExpired,
@@ -219,6 +231,35 @@ pub enum Error {
         #[source]
         source: Option<Source>,
     },
+}
+
+/// Why a response was not appended, or was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dropped {
+    /// As many actions wait for the requester as may wait (C56).
+    Full,
+    /// The document would be too long, or too full to take the response out of it again (C55); or the response has
+    /// more levels of arrays and objects than may be written.
+    TooLarge,
+    /// The requester's array is not an array (C14).
+    CorruptArray,
+    /// Its requester left it unread for so long that it was removed.
+    Unread,
+    /// In plain mode: the backend did not take it, or did not say so.
+    Unwritten,
+}
+
+impl std::fmt::Display for Dropped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "as many actions wait there as may wait",
+            Self::TooLarge => "it does not fit into the document",
+            Self::CorruptArray => "what stands there is no array",
+            Self::Unread => "its requester never read it",
+            Self::Unwritten => "the backend did not take it, or did not say so",
+        })
+    }
 }
 
 /// What to do after an [`Error`]; see [`Error::retry`].

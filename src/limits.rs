@@ -38,6 +38,13 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// A claim is renewed after this fraction of the lease, so that two renewals may be lost.
 pub const RENEWALS_PER_LEASE: u32 = 3;
 
+/// A response that its requester has left unread for so many leases is removed by whoever writes next: an array
+/// without a reader must not fill up for good. A requester may be away for so long and still find it.
+pub const UNREAD_LEASES: u32 = 10;
+
+/// The same for the requester itself, which knows that it no longer waits. After one lease others may take it (C51).
+pub const UNREAD_LEASES_OWN: u32 = 2;
+
 /// Attempts of one action in all (C42). Default of a setting.
 pub const ATTEMPTS_MAX: u32 = 5;
 

@@ -19,7 +19,7 @@ use crate::catalogue::Catalogue;
 use crate::document::{Document, Rules};
 use crate::error::{Error, Result};
 use crate::id::{DocumentId, Identity};
-use crate::limits::{OPERATIONS_WAITING_MAX, TTL_MAX};
+use crate::limits::{OPERATIONS_WAITING_MAX, REQUESTS_WAITING_MAX, TTL_MAX};
 use crate::token::TokenProvider;
 
 /// Collects what a client needs; made by [`SyncClient::builder`].
@@ -150,6 +150,10 @@ impl Builder {
         };
         check_ttl(self.ttl)?;
         let initial = Document::with_fields("initial data", object("initial data", self.initial_data)?)?;
+        // With a list of writers from the start, a lost answer to the first write can be told from one that held.
+        let begun = initial.clone().begun_by(&instance);
+        let fits = begun.size_bytes() <= backend.facts().document_bytes_max;
+        let initial = if self.plain || !fits { initial } else { begun };
         let write = Write { document: Arc::new(initial), expect: Expect::Absent, ttl: self.ttl };
         let opening = Opening { backend: &*backend, id: &id, write, settings: &self.settings };
         let within = self.settings.connect_within;
@@ -183,7 +187,7 @@ impl Builder {
         let (catalogue, settings) = (self.catalogue, self.settings);
         let shared =
             Arc::new(Shared::new(backend, id, identity, instance, catalogue, settings, self.plain, state));
-        let (commands, receiver) = mpsc::channel(OPERATIONS_WAITING_MAX);
+        let (commands, receiver) = mpsc::channel(OPERATIONS_WAITING_MAX + REQUESTS_WAITING_MAX);
         tokio::spawn(Driver::new(machine, shared.clone(), receiver, watch).run());
         if let Some(tokens) = self.tokens {
             shared.token.send_replace(token);

@@ -232,7 +232,7 @@ impl Responder {
             awaited: false,
             answers: Some((tag.id.clone(), tag.from.clone())),
         };
-        self.client.send(|reply| Command::Add(vec![addition], reply)).await.map(drop)
+        self.client.send(|reply, room| Command::Add(vec![addition], reply, room)).await.map(drop)
     }
 }
 

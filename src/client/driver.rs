@@ -238,11 +238,13 @@ impl Driver {
 
     fn obey(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Submit(operation, ttl, reply) => {
-                self.machine.submit(operation, ttl, Asker::Caller(reply), now)
+            Command::Submit(operation, ttl, reply, room) => {
+                self.machine.submit(operation, ttl, Asker::Caller(reply), Some(room), now)
             }
-            Command::Add(additions, reply) => self.machine.add(additions, Asker::Caller(reply), now),
-            Command::Ask(addition, wait) => self.machine.ask(addition, wait, now),
+            Command::Add(additions, reply, room) => {
+                self.machine.add(additions, Asker::Caller(reply), Some(room), now)
+            }
+            Command::Ask(addition, wait, room) => self.machine.ask(addition, wait, Some(room), now),
             Command::GiveUp(key, reply) => self.machine.give_up(key, reply, now),
             Command::Resume => {
                 self.machine.resume();

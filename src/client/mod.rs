@@ -55,8 +55,9 @@ use crate::catalogue::typed::{TypedAction, TypedRequest};
 use crate::document::{Operation, Outcome, refuse_reserved};
 use crate::error::{Error, Result};
 use crate::id::{ActionId, DocumentId, Executor, Identity};
+use crate::limits::OPERATIONS_WAITING_MAX;
 use crate::token::Token;
-use machine::{Addition, Answer, Reply};
+use machine::{Addition, Answer, Reply, Room};
 use shared::{Command, Shared, object};
 
 /// A client of one shared document. See the [module](self) for how long it lives and what dropping a future means.
@@ -201,7 +202,7 @@ impl SyncClient {
         let additions = self.check(batch)?;
         let answer = match additions.is_empty() {
             true => return Ok(Receipt::new(Vec::new(), self.shared.state()?.revision, self.shared.clone())),
-            false => self.send(|reply| Command::Add(additions, reply)).await?,
+            false => self.send(|reply, room| Command::Add(additions, reply, room)).await?,
         };
         Ok(Receipt::new(answer.ids, answer.revision, self.shared.clone()))
     }
@@ -285,6 +286,13 @@ impl SyncClient {
         self.order(Command::Resume).await
     }
 
+    /// How many operations of this client wait to be written, at most
+    /// [`OPERATIONS_WAITING_MAX`](crate::limits::OPERATIONS_WAITING_MAX): what a dashboard shows of a slow backend.
+    #[must_use]
+    pub fn operations_waiting(&self) -> usize {
+        OPERATIONS_WAITING_MAX - self.shared.rooms.available_permits()
+    }
+
     /// Closes the client: what waits is written; what was taken and not finished is given back to the front of its
     /// array, in order, in one write (C44). A delivery still held is cancelled, and its attempt counts.
     ///
@@ -329,13 +337,18 @@ impl SyncClient {
     }
 
     async fn submit(&self, operation: Operation, ttl: Ttl) -> Result<Answer> {
-        self.send(|reply| Command::Submit(operation, ttl, reply)).await
+        self.send(|reply, room| Command::Submit(operation, ttl, reply, room)).await
     }
 
-    async fn send(&self, command: impl FnOnce(Reply) -> Command + Send) -> Result<Answer> {
+    async fn send(&self, command: impl FnOnce(Reply, Room) -> Command + Send) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
-        self.order(command(reply)).await?;
+        self.order(command(reply, self.room().await?)).await?;
         answer.await.map_err(|_| self.over())?
+    }
+
+    /// Waits for a place among the operations that wait (C58).
+    async fn room(&self) -> Result<Room> {
+        self.shared.rooms.clone().acquire_owned().await.map_err(|_| self.over())
     }
 
     /// Hands a command to the driver. Boxed, so that an idle client keeps no large buffer.

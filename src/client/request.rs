@@ -87,7 +87,8 @@ impl<R> Request<R> {
         let key = client.shared.next_key();
         let wait = Wait { key, respond_to, reply };
         let asked = async {
-            client.order(Command::Ask(addition, wait)).await?;
+            let _place = client.shared.requests.acquire().await.map_err(|_| client.over())?;
+            client.order(Command::Ask(addition, wait, client.room().await?)).await?;
             response.await.map_err(|_| client.over())?
         };
         match timeout(within, asked).await {

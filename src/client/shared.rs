@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, broadcast, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 
 use super::hand::{Ended, Hand};
-use super::machine::{Addition, Reply, State, Wait};
+use super::machine::{Addition, Reply, Room, State, Wait};
 use super::notice::Notice;
 use super::place::Place;
 use super::settings::Settings;
@@ -17,17 +17,17 @@ use crate::catalogue::Catalogue;
 use crate::document::Operation;
 use crate::error::{Error, Result};
 use crate::id::{DocumentId, Executor, Identity};
-use crate::limits::NOTICES_KEPT;
+use crate::limits::{NOTICES_KEPT, OPERATIONS_WAITING_MAX, REQUESTS_WAITING_MAX};
 
 /// What handles ask of the driver. Bounded: a caller waits for a place.
 #[derive(Debug)]
 pub(super) enum Command {
     /// An operation of the application, and what becomes of the time to live.
-    Submit(Operation, Ttl, Reply),
+    Submit(Operation, Ttl, Reply, Room),
     /// Actions to be added.
-    Add(Vec<Addition>, Reply),
+    Add(Vec<Addition>, Reply, Room),
     /// A request to be added, and the wait for its response.
-    Ask(Addition, Wait),
+    Ask(Addition, Wait, Room),
     /// Nobody waits for this response any more: the request is to be withdrawn.
     GiveUp(u64, Reply),
     /// A new token was installed.
@@ -62,6 +62,10 @@ pub(super) struct Shared {
     pub(super) token: watch::Sender<Option<Fresh>>,
     /// How often the backend has refused a token.
     pub(super) token_refused: watch::Sender<u64>,
+    /// Places for operations, from when they are handed to the driver until they are answered (C58).
+    pub(super) rooms: Arc<Semaphore>,
+    /// Places for requests that wait for their response (C58).
+    pub(super) requests: Semaphore,
     keys: AtomicU64,
     hub: Mutex<Hub>,
     /// The driver has something to look at here.
@@ -131,6 +135,8 @@ impl Shared {
             updates: watch::Sender::new(seen),
             token: watch::Sender::new(None),
             token_refused: watch::Sender::new(0),
+            rooms: Arc::new(Semaphore::new(OPERATIONS_WAITING_MAX)),
+            requests: Semaphore::new(REQUESTS_WAITING_MAX),
             keys: AtomicU64::new(1),
             hub: Mutex::default(),
             wake: Notify::new(),
@@ -230,6 +236,8 @@ impl Shared {
             return;
         }
         hub.notices = None;
+        self.rooms.close();
+        self.requests.close();
         let left = (std::mem::take(&mut hub.takers), std::mem::take(&mut hub.ended));
         drop(hub);
         let seen = Seen::Over(why.clone());

@@ -6,8 +6,8 @@ use super::Document;
 use super::apply::Step;
 use super::item::{Item, Tag};
 use super::ledger::{Claim, Held};
-use super::operation::{Dropped, Mark, Outcome, Response, Taken};
-use crate::error::{Error, Result};
+use super::operation::{Mark, Outcome, Response, Taken};
+use crate::error::{Dropped, Error, Result};
 use crate::id::{ActionId, Executor};
 
 impl Step<'_> {

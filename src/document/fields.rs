@@ -8,7 +8,7 @@ use crate::action::BOOKKEEPING_KEY;
 use crate::error::{Error, Result};
 use crate::limits::NESTING_MAX;
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Fields {
     map: Map<String, Value>,
     /// Bytes of all `"key":value`, without commas and braces.

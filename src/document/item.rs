@@ -1,5 +1,6 @@
 //! One element of an executor's array: an action, a response, or something that is neither.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 use super::fields::{is_deeper_than, refuse_deep};
 use super::size::json_len;
 use crate::action::{Action, BOOKKEEPING_KEY};
-use crate::error::Result;
+use crate::error::{Result, json_type};
 use crate::id::ActionId;
 use crate::limits::{ACTION_ID_CHARS_MAX, NESTING_MAX};
 
@@ -20,11 +21,21 @@ pub struct Item {
     len: usize,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 enum Body {
     Action(Action),
     /// Not an object, without a string `action`, or nested too deeply (C45). Kept as it was.
     Malformed(Value),
+}
+
+/// Never shows a value: it may be a sensitive one in the wrong place (C64).
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Action(action) => action.fmt(f),
+            Self::Malformed(value) => write!(f, "malformed: {}", json_type(value)),
+        }
+    }
 }
 
 /// The bookkeeping of one action: its `_sp` (contract 1.4). Keys not known here are kept in `rest`.
@@ -45,7 +56,17 @@ pub struct Tag {
     /// Attempts already begun, on an action that was given back. Absent means none.
     pub n: Option<u32>,
     /// Keys of a newer peer, kept as they are.
-    pub rest: Map<String, Value>,
+    pub rest: Unknown,
+}
+
+/// Keys of a newer peer, kept as they are. Its `Debug` shows the keys alone (C64).
+#[derive(Clone, Default, PartialEq)]
+pub struct Unknown(pub Map<String, Value>);
+
+impl fmt::Debug for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// Why a handler failed, as it travels in a response (C52).
@@ -104,7 +125,7 @@ impl Item {
     pub fn malformed_type(&self) -> Option<&'static str> {
         match &self.body {
             Body::Action(_) => None,
-            Body::Malformed(value) => Some(crate::error::json_type(value)),
+            Body::Malformed(value) => Some(json_type(value)),
         }
     }
 
@@ -139,7 +160,7 @@ impl Item {
     /// Refuses an action that is nested so deeply that it would be none when it is read.
     pub(super) fn refuse_deep(&self) -> Result<()> {
         let values = self.action().into_iter().flat_map(|action| action.as_object().values());
-        refuse_deep("action", values.chain(self.tag.rest.values()), NESTING_MAX - 2)
+        refuse_deep("action", values.chain(self.tag.rest.0.values()), NESTING_MAX - 2)
     }
 
     /// Bytes as compact JSON, bookkeeping included.
@@ -206,7 +227,7 @@ impl Tag {
                 "exp" => tag.exp = value.as_u64(),
                 "n" => tag.n = value.as_u64().and_then(|n| u32::try_from(n).ok()),
                 _ => {
-                    tag.rest.insert(key, value);
+                    tag.rest.0.insert(key, value);
                 }
             }
         }
@@ -216,7 +237,7 @@ impl Tag {
     fn is_empty(&self) -> bool {
         let Self { id, from, re, to, error, exp, n, rest } = self;
         let texts = id.is_none() && from.is_none() && re.is_none() && to.is_none();
-        texts && error.is_none() && exp.is_none() && n.is_none() && rest.is_empty()
+        texts && error.is_none() && exp.is_none() && n.is_none() && rest.0.is_empty()
     }
 }
 
@@ -240,7 +261,7 @@ impl Serialize for Tag {
         if let Some(n) = self.n {
             map.serialize_entry("n", &n)?;
         }
-        for (key, value) in &self.rest {
+        for (key, value) in &self.rest.0 {
             map.serialize_entry(key, value)?;
         }
         map.end()

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::item::Item;
+use super::item::{Item, Unknown};
 use super::size::{digits, enclosed_len, json_len, text_len};
 use crate::id::{ActionId, Executor};
 use crate::limits::WRITERS_MAX;
@@ -21,7 +21,7 @@ pub(super) const LEDGER_VERSION: u64 = 1;
 pub struct Ledger {
     claims: Vec<(Executor, Vec<Claim>)>,
     writers: Vec<(Arc<str>, u64)>,
-    rest: Map<String, Value>,
+    rest: Unknown,
 }
 
 /// One action that was taken and is not finished.
@@ -137,7 +137,7 @@ impl Ledger {
                 }
                 ("claims" | "w", _) => {}
                 _ => {
-                    ledger.rest.insert(key.clone(), value.clone());
+                    ledger.rest.0.insert(key.clone(), value.clone());
                 }
             }
         }
@@ -234,8 +234,8 @@ impl Ledger {
             parts += r#""w":"#.len() + enclosed_len(self.writers.len(), writers.sum());
             count += 1;
         }
-        parts += self.rest.iter().map(|(key, value)| text_len(key) + 1 + json_len(value)).sum::<usize>();
-        enclosed_len(count + self.rest.len(), parts)
+        parts += self.rest.0.iter().map(|(key, value)| text_len(key) + 1 + json_len(value)).sum::<usize>();
+        enclosed_len(count + self.rest.0.len(), parts)
     }
 }
 
@@ -259,7 +259,7 @@ impl Serialize for Ledger {
         if !self.writers.is_empty() {
             map.serialize_entry("w", &Writers(&self.writers))?;
         }
-        for (key, value) in &self.rest {
+        for (key, value) in &self.rest.0 {
             map.serialize_entry(key, value)?;
         }
         map.end()

@@ -21,16 +21,18 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
+pub use crate::error::Dropped;
 pub use apply::{Applied, apply};
 pub(crate) use fields::refuse_reserved;
-pub use item::{Failure, Item, Tag};
+pub use item::{Failure, Item, Tag, Unknown};
 pub use ledger::{Claim, Held, Ledger};
-pub use operation::{Dropped, Mark, Operation, Outcome, Response, Rules, Taken, Writer};
+pub use operation::{Mark, Operation, Outcome, Response, Rules, Taken, Writer};
 pub use resolve::{Verdict, resolve};
 
 use crate::action::{ARRAY_SUFFIX, BOOKKEEPING_KEY};
@@ -42,7 +44,7 @@ use queue::Queue;
 use size::{enclosed_len, json_len};
 
 /// One shared document: application fields, executors' arrays, and the bookkeeping.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Document {
     /// Application keys in their order. An array's key stands here too, with `null`, to keep its place.
     fields: Arc<Fields>,
@@ -53,8 +55,26 @@ pub struct Document {
     lazy: Lazy,
 }
 
+/// Shows keys, types and names, never a value: values may be sensitive (C64). [`Document::to_json`] has them all.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (key, value) in self.fields.entries() {
+            match self.queue_at(key) {
+                Some(queue) => map.entry(key, &queue.items()),
+                None => map.entry(key, &json_type(value)),
+            };
+        }
+        match &self.foreign {
+            Some(_) => map.entry(&BOOKKEEPING_KEY, &"of an unknown version"),
+            None => map.entry(&BOOKKEEPING_KEY, &self.ledger),
+        };
+        map.finish()
+    }
+}
+
 /// What is derived from a document when somebody first asks; a changed copy starts anew.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Lazy {
     text: OnceLock<Arc<str>>,
     view: OnceLock<Arc<Map<String, Value>>>,
@@ -76,6 +96,13 @@ impl Document {
         fields::refuse_reserved(what, data.keys())?;
         fields::refuse_deep("initial data", data.values(), NESTING_MAX)?;
         Ok(Self { fields: Arc::new(data.into_iter().collect()), ..Self::default() })
+    }
+
+    /// The same with a list of writers that begins with its creator, who has written nothing yet.
+    #[must_use]
+    pub fn begun_by(mut self, instance: &Arc<str>) -> Self {
+        self.ledger_mut().stamp(instance, 0);
+        self
     }
 
     /// Reads a document that anybody may have written.

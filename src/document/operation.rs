@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::item::{Failure, Item};
+use crate::error::{Dropped, Error};
 use crate::id::{ActionId, Executor};
 use crate::limits::{ATTEMPTS_MAX, BOOKKEEPING_RESERVE_BYTES, DOCUMENT_BYTES_MAX, RUN_MAX, WAITING_MAX};
 
@@ -150,17 +151,12 @@ pub struct Taken {
     pub duplicates: Vec<Arc<Item>>,
 }
 
-/// Why a response was not appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Dropped {
-    /// As many actions wait for the requester as may wait (C56).
-    Full,
-    /// The document would be too long, or too full to take the response out of it again (C55); or the response has
-    /// more levels of arrays and objects than may be written.
-    TooLarge,
-    /// The requester's array is not an array (C14).
-    CorruptArray,
+impl Response {
+    /// What a handler hears of a response that was left out.
+    pub(crate) fn dropped(&self, why: Dropped) -> Error {
+        let action = self.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+        Error::ResponseDropped { action, executor: self.executor.to_string(), why }
+    }
 }
 
 /// Who writes, for the bookkeeping.

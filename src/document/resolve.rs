@@ -43,7 +43,9 @@ pub fn resolve(
     // The oldest writers are forgotten first: one from before our write that is still there proves that ours never was.
     // So does a list from which none was ever forgotten, if it goes on from the one our write would have gone on from.
     let before: &[(Arc<str>, u64)] = base.ledger().map_or(&[], |ledger| ledger.writers());
-    let goes_on = || before.iter().all(|(writer, _)| writers.iter().any(|(other, _)| other == writer));
+    let known = |(writer, _): &(Arc<str>, u64)| writers.iter().any(|(other, _)| other == writer);
+    // With nobody to go on from, a list that a stranger has wiped meanwhile would look the same.
+    let goes_on = || !before.is_empty() && before.iter().all(known);
     let complete = later.ledger().is_some_and(|ledger| ledger.knows_every_writer()) && !base.is_foreign();
     let untouched = |entry: &&(Arc<str>, u64)| !Ledger::is_mark(entry) && writers.contains(entry);
     if before.iter().any(|entry| untouched(&entry)) || complete && goes_on() {

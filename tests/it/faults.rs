@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt as _;
 
 use crate::support::{
-    Call, Fate, LONG, Link, Random, actions, builder, notice_that, number_of, numbered, open, raw, told,
-    unavailable, update_with,
+    Call, Fate, LONG, Link, Random, actions, builder, notice_that, number_of, numbered, open, raw, shown,
+    told, unavailable, update_with,
 };
 
 fn roomy() -> (Memory, Settings) {
@@ -164,7 +164,7 @@ async fn a_write_is_given_up_after_its_time() {
     assert_eq!(error.retry(), Retry::After(Duration::from_secs(1)));
     link.heal();
     sleep(LONG).await;
-    assert_eq!(raw(&store).await, json!({}));
+    assert_eq!(shown(&store).await, json!({}));
     client.set_sync(json!({ "y": 1 })).await.unwrap();
 }
 

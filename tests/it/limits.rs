@@ -89,7 +89,8 @@ async fn a_response_that_does_not_fit_is_dropped_and_reported() {
     let mut deliveries = client.executor("extension").subscribe();
     let labels: Vec<String> = (0..16).map(|_| "x".repeat(60)).collect();
     let response = extension::GetMediaDevicesResponse::new(labels.clone(), labels.clone(), labels);
-    next(&mut deliveries).await.respond(response).await.unwrap();
+    let error = next(&mut deliveries).await.respond(response).await.unwrap_err();
+    assert!(matches!(error, Error::ResponseDropped { .. }), "{error}");
     notice(&mut notices, |notice| matches!(notice, Notice::ResponseDropped { .. })).await;
     assert!(is_worked_off(&*document(&store).await));
 }
@@ -173,4 +174,50 @@ async fn a_subscriber_that_never_reads_is_told_how_much_it_lost() {
     let lost = next(&mut notices).await.expect_err("some were lost");
     assert_eq!(lost, 300 - 256);
     assert!(next(&mut notices).await.is_ok());
+}
+
+/// C58: however many calls come while the backend is away, a bounded number of them is kept in memory; the others wait
+/// for a place, and all are carried out in the end.
+#[tokio::test(start_paused = true)]
+async fn calls_wait_for_a_place_while_the_backend_is_away() {
+    let store = roomy_store();
+    let link = Link::new(&store);
+    let settings = Settings { write_within: AGES, ..Settings::default() };
+    let client = builder(link.clone(), "page").settings(settings).connect().await.unwrap();
+    link.cut();
+    let calls: Vec<_> = (0..10_000)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move { client.set_sync(json!({ "last": number })).await })
+        })
+        .collect();
+    tokio::time::sleep(SOON).await;
+    let waiting = client.operations_waiting();
+    assert_eq!(waiting, sp_sync::limits::OPERATIONS_WAITING_MAX);
+    link.mend();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(client.operations_waiting(), 0);
+}
+
+/// C58: the same for requests that wait for their response.
+#[tokio::test(start_paused = true)]
+async fn requests_wait_for_a_place() {
+    let store = roomy_store();
+    let settings = Settings { waiting_max: 10_000, ..Settings::default() };
+    let page = builder(store.clone(), "page").settings(settings).connect().await.unwrap();
+    let asked: Vec<_> = (0..1_100)
+        .map(|_| {
+            let page = page.clone();
+            let ask = sp_sync::extension::GetDisplayCount {};
+            tokio::spawn(async move { page.request(ask).respond_to("onboarding").within(LEASE).await })
+        })
+        .collect();
+    tokio::time::sleep(SOON).await;
+    assert_eq!(document(&store).await.waiting("extension").len(), sp_sync::limits::REQUESTS_WAITING_MAX);
+    for asked in asked {
+        assert!(matches!(asked.await.unwrap(), Err(Error::Timeout { .. })));
+    }
+    assert!(is_worked_off(&*document(&store).await));
 }

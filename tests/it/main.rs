@@ -33,3 +33,4 @@ mod support_b;
 mod taking;
 mod tidy;
 mod tokens;
+mod unread;

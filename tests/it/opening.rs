@@ -9,7 +9,7 @@ use sp_sync::{DocumentId, Error, Identity, Retry, Settings, SyncClient};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::support::{Call, Fate, Link, builder, document_id, open, raw, revision, unavailable};
+use crate::support::{Call, Fate, Link, builder, document_id, open, revision, shown, unavailable};
 
 const SESSION: &str = "ES0123456789abcdefABCDEF0123456789";
 const ACCOUNT: &str = "AU0123456789abcdefABCDEF0123456789";
@@ -162,7 +162,7 @@ async fn of_fifty_that_create_at_once_one_wins_whole() {
             opening.spawn(builder.connect());
         }
         let clients: Vec<_> = opening.join_all().await.into_iter().map(Result::unwrap).collect();
-        let winner = raw(&store).await;
+        let winner = shown(&store).await;
         let creator = &winner["creator"];
         assert_eq!(winner, json!({ "creator": creator, format!("key{creator}"): creator }));
         for client in &clients {
@@ -185,7 +185,7 @@ async fn a_creation_whose_answer_is_lost_is_found() {
         });
         let client = builder(link, "a").initial_data(json!({ "x": 1 })).connect().await.unwrap();
         assert_eq!(client.get_sync().await.unwrap().to_value(), json!({ "x": 1 }));
-        assert_eq!(raw(&store).await, json!({ "x": 1 }));
+        assert_eq!(shown(&store).await, json!({ "x": 1 }));
     }
 }
 

@@ -178,7 +178,70 @@ async fn a_plain_reader_does_not_wait_for_claims() {
     in_hand.finish().await.unwrap();
 }
 
-/// C50, C46: requests work without bookkeeping: matched by name, withdrawn never, since they have no identity.
+/// C44, C46: nor is anything lost when the backend is away just then, or the answer to putting back is lost.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_started_is_put_back_whatever_happens_to_the_write() {
+    for fault in
+        [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostHeld, Fault::LostNotHeld]
+    {
+        let store = Memory::new();
+        let link = Link::new(&store);
+        let settings = Settings { write_within: Duration::from_millis(1), ..Settings::default() };
+        let client = builder(link.clone(), "page").plain().settings(settings).connect().await.unwrap();
+        let mut deliveries = client.executor("extension").subscribe();
+        add(&client, &["1", "2", "3"]).await;
+        let held = next(&mut deliveries).await;
+        link.script([Some(fault); 3]);
+        drop((held, deliveries));
+        until_stored(&store, |document| counts(document, "extension") == (3, 0)).await;
+        tokio::time::sleep(AGES).await;
+        link.script([]);
+        let mut deliveries = client.executor("extension").subscribe();
+        assert_eq!(texts(&carry_out(&mut deliveries, 3).await), ["1", "2", "3"], "{fault:?}");
+        none_within(&mut deliveries, SOON).await;
+    }
+}
+
+/// C46, C47: a response is answered for when it is written, here too.
+#[tokio::test(start_paused = true)]
+async fn a_handler_hears_what_became_of_its_response() {
+    let store = Memory::new();
+    let link = Link::new(&store);
+    let client = plain(link.clone(), "page").await;
+    let mut deliveries = client.executor("extension").subscribe();
+    let ask = async || {
+        client.add_action_named("getDisplayCount", json!({ "respondTo": "onboarding" })).await.unwrap();
+    };
+    ask().await;
+    let held = next(&mut deliveries).await;
+    link.script([Some(Fault::LostHeld)]);
+    let result = held.respond(json!({ "displayCount": 1 })).await;
+    assert!(matches!(result, Err(Error::MaybeApplied { .. })), "{result:?}");
+    ask().await;
+    next(&mut deliveries).await.respond(json!({ "displayCount": 1 })).await.unwrap();
+    assert_eq!(document(&store).await.waiting("onboarding").len(), 2);
+    for number in 0..62 {
+        client.add_action(sp_sync::onboarding::ShowNotice::new(number.to_string())).await.unwrap();
+    }
+    let mut notices = client.events().notices();
+    ask().await;
+    let result = next(&mut deliveries).await.respond(json!({ "displayCount": 1 })).await;
+    assert!(matches!(result, Err(Error::Full { .. })), "{result:?}");
+    notice(&mut notices, |notice| matches!(notice, Notice::ResponseDropped { .. })).await;
+}
+
+/// C50, C46: a request that nobody took is withdrawn here too: one that reads the same is as good.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_times_out_is_withdrawn() {
+    let store = Memory::new();
+    let page = plain(store.clone(), "page").await;
+    add(&page, &["1"]).await;
+    let asked = page.request(sp_sync::extension::GetDisplayCount {}).respond_to("onboarding");
+    assert!(matches!(asked.await, Err(Error::Timeout { .. })));
+    assert_eq!(counts(&*document(&store).await, "extension"), (1, 0));
+}
+
+/// C50, C46: requests work without bookkeeping: matched by name.
 #[tokio::test(start_paused = true)]
 async fn requests_are_matched_by_name() {
     let store = Memory::new();

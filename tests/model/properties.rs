@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use sp_sync::document::{
-    Document, Failure, Held, Item, Mark, Operation, Outcome, Response, Rules, Tag, Verdict, Writer, apply,
-    is_reserved, resolve,
+    Document, Failure, Held, Item, Mark, Operation, Outcome, Response, Rules, Tag, Unknown, Verdict, Writer,
+    apply, is_reserved, resolve,
 };
 use sp_sync::{ActionId, Executor};
 
@@ -404,7 +404,7 @@ fn an_items_tag_is_written_in_the_order_of_the_contract() {
         error: Some(Failure::new("code", "message")),
         exp: Some(1),
         n: Some(2),
-        rest: Map::new(),
+        rest: Unknown::default(),
     };
     let text = r#"{"action":"a","_sp":{"id":"i","from":"f","re":"r","to":"t","error":{"code":"code","message":"message"},"exp":1,"n":2}}"#;
     assert_eq!(serde_json::to_string(&item.with_tag(tag)).unwrap(), text);

@@ -132,7 +132,7 @@ fn key_of(document: &Document, numbers_matter: bool) -> u64 {
 impl World {
     pub fn new(config: Config, object: Value, readers: usize, faults: Faults) -> Self {
         let Value::Object(object) = object else { panic!("not an object") };
-        let document = Document::from_object(object);
+        let document = Document::from_object(object).begun_by(&"creator".into());
         let key = key_of(&document, config.numbers_matter);
         let stored = Arc::new(Snap { document, rev: 0, key });
         let executors = config.executors.len();

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use sp_sync::Catalogue;
 use sp_sync::action::Action;
 use sp_sync::backend::BackendError;
-use sp_sync::document::Document;
+use sp_sync::catalogue::REDACTED;
+use sp_sync::document::{Document, is_reserved};
 
 /// How a command ended, or why it could not do what was asked.
 pub(crate) type Outcome<T = ExitCode> = Result<T, Problem>;
@@ -132,15 +133,25 @@ impl Output {
     pub(crate) fn document(&self, document: &Document) -> Map<String, Value> {
         let mut data = (*document.view()).clone();
         let Some(catalogue) = &self.redacting else { return data };
-        for (executor, _) in document.queues() {
-            let array = data.get_mut(&sp_sync::document::array_key(executor.as_str()));
-            for action in array.and_then(Value::as_array_mut).into_iter().flatten() {
-                if let Value::Object(action) = action {
-                    catalogue.redact(action);
-                }
+        for (_, value) in data.iter_mut().filter(|(key, _)| is_reserved(key)) {
+            match value {
+                Value::Array(actions) => actions.iter_mut().for_each(|action| redact(catalogue, action)),
+                Value::Null => {}
+                // What stands in the place of an array may hold what the actions in it held.
+                _ => *value = REDACTED.into(),
             }
         }
         data
+    }
+}
+
+/// What is no action may hold anything.
+fn redact(catalogue: &Catalogue, element: &mut Value) {
+    match element {
+        Value::Object(action) if action.get("action").is_some_and(Value::is_string) => {
+            catalogue.redact(action)
+        }
+        other => *other = REDACTED.into(),
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::lane::{self, EndReply, Ended, Ending, Removed, Retry, Running};
+use super::lane::{self, EndReply, Ended, Ending, Retry, Running};
+use super::removed::Removed;
 use super::start::response_tag;
 use super::{Asker, Effect, Machine};
 use crate::action::Action;
@@ -54,13 +55,21 @@ impl Machine {
     ) {
         if running.plain {
             // There is no claim to remove. The response is a write of its own.
-            if let Some(Response { executor, item }) = response {
-                self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, Asker::Nobody, now);
-            }
-            return lane::answer(&mut self.effects, reply, Ok(()));
+            let Some(Response { executor, item }) = response else {
+                return lane::answer(&mut self.effects, reply, Ok(()));
+            };
+            let asker = Asker::Responding(executor.clone(), item.clone(), reply);
+            return self.submit(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, asker, None, now);
         }
         let linger_until = now + self.config.settings.finish_linger;
-        self.lanes[place].ended.push(Ended { id: running.id, response, reply, sent: None, linger_until });
+        self.lanes[place].ended.push(Ended {
+            id: running.id,
+            response,
+            reply,
+            sent: None,
+            dropped: None,
+            linger_until,
+        });
     }
 
     fn handler_failed(
@@ -110,7 +119,8 @@ impl Machine {
         lane.hold_until = Some(now + hold);
         if running.plain {
             lane.removed.push_front(Removed { id: running.id, item: running.item });
-            return self.put_back(place, now);
+            lane.putting_back = true;
+            return;
         }
         lane.giving_back = Some(Some(running.id));
     }

@@ -7,11 +7,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::remembered::Remembered;
+use super::removed::Removed;
 use super::write::runs_once;
 use super::{Effect, numbered};
 use crate::catalogue::Catalogue;
-use crate::document::{Claim, Document, Mark, Operation, Response};
-use crate::document::{Failure, Held, Item};
+use crate::document::{Claim, Document, Dropped, Failure, Held, Item, Mark, Operation, Response};
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
 
@@ -49,18 +49,14 @@ pub(super) struct Lane {
     pub(super) finished: Remembered,
     /// Removed from the array in plain mode and not started.
     pub(super) removed: VecDeque<Removed>,
+    /// Actions that were removed go back to the array, all of them.
+    pub(super) putting_back: bool,
+    /// The answer to putting them back was lost.
+    pub(super) put_back_in_doubt: bool,
     /// A corrupt array has been reported.
     pub(super) corrupt: bool,
-    /// Responses to others that lie in this array, since when, and whether anybody may have them by now (C51).
+    /// Responses addressed to one client that lie in this array, and since when (C51).
     pub(super) addressed: Vec<(ActionId, Instant)>,
-}
-
-/// An action that exists only here since it was removed from the array (C46). The mode of a document may change under
-/// it; how it was taken decides how it ends.
-#[derive(Debug)]
-pub(super) struct Removed {
-    pub(super) id: ActionId,
-    pub(super) item: Arc<Item>,
 }
 
 #[derive(Debug)]
@@ -83,6 +79,8 @@ pub(super) struct Ended {
     pub(super) reply: Option<EndReply>,
     /// Number of the first write that carried it; every later one carries it too.
     pub(super) sent: Option<u64>,
+    /// A write whose answer was lost left the response out.
+    pub(super) dropped: Option<Dropped>,
     /// It may wait for others until then.
     pub(super) linger_until: Instant,
 }
@@ -160,6 +158,8 @@ impl Lane {
             begun: Remembered::default(),
             finished: Remembered::default(),
             removed: VecDeque::new(),
+            putting_back: false,
+            put_back_in_doubt: false,
             corrupt: false,
             addressed: Vec::new(),
         }
@@ -215,9 +215,14 @@ impl Lane {
 
     /// What this lane wants written, given the newest document.
     pub(super) fn wishes(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+        if self.wish_put_back(document, wishes) {
+            return;
+        }
         if view.plain {
             return self.wish_plain(document, view, wishes);
         }
+        self.look_at_addressed(document, view.now);
+        self.wish_unread_away(document, view, wishes);
         self.wish_ends(document, view, wishes);
         let claims = document.claims(self.executor.as_str());
         if let Some(head) = claims.first()
@@ -250,16 +255,6 @@ impl Lane {
         }
         self.wish_renewal(document, view, wishes);
         self.wish_next(document, view, wishes);
-    }
-
-    /// Without bookkeeping there are no claims to look after, whatever others have written.
-    fn wish_plain(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
-        (self.giving_back, self.observed) = (None, None);
-        match &self.retry {
-            Some(retry) => wishes.wake(retry.until),
-            None if self.wanted && self.running.is_none() => self.wish_claim(document, view, wishes),
-            None => {}
-        }
     }
 
     fn wish_ends(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
@@ -342,7 +337,7 @@ impl Lane {
         }
     }
 
-    fn wish_claim(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
+    pub(super) fn wish_claim(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) {
         if !self.removed.is_empty() {
             return;
         }
@@ -365,34 +360,12 @@ impl Lane {
         expired || item.id().is_some_and(|id| self.finished.contains(id))
     }
 
-    /// Responses to other clients that have lain here for a lease: anybody may have them (C51).
-    fn released(&mut self, document: &Document, view: &View<'_>, wishes: &mut Wishes) -> Vec<ActionId> {
-        let lying: Vec<&ActionId> = document
-            .waiting(self.executor.as_str())
-            .iter()
-            .filter(|item| item.tag().to.as_ref().is_some_and(|to| to != view.by))
-            .filter_map(|item| item.id())
-            .collect();
-        self.addressed.retain(|(id, _)| lying.contains(&id));
-        for id in lying {
-            if !self.addressed.iter().any(|(known, _)| known == id) {
-                self.addressed.push((id.clone(), view.now));
-            }
-        }
-        let (free, bound): (Vec<_>, Vec<_>) =
-            self.addressed.iter().partition(|(_, since)| *since + view.lease <= view.now);
-        if let Some(first) = bound.iter().map(|(_, since)| *since + view.lease).min() {
-            wishes.wake(first);
-        }
-        free.into_iter().map(|(id, _)| id.clone()).collect()
-    }
-
     /// The answer to a write that held tells that this end is recorded, also where no room was left for a stamp.
-    pub(super) fn recorded(&mut self, id: &ActionId, effects: &mut VecDeque<Effect>) {
+    pub(super) fn recorded(&mut self, id: &ActionId, result: Result<()>, effects: &mut VecDeque<Effect>) {
         if let Some(place) = self.ended.iter().position(|ended| ended.id == *id) {
             let ended = self.ended.remove(place);
             self.finished.insert(ended.id, 0);
-            answer(effects, ended.reply, Ok(()));
+            answer(effects, ended.reply, result);
         }
     }
 
@@ -424,7 +397,12 @@ impl Lane {
             if !left {
                 self.finished.insert(ended.id.clone(), 0);
             }
-            answer(effects, ended.reply, if held { Ok(()) } else { Err(not_held(&ended.id)) });
+            let result = match (held, ended.response.zip(ended.dropped)) {
+                (false, _) => Err(not_held(&ended.id)),
+                (true, Some((response, why))) => Err(response.dropped(why)),
+                (true, None) => Ok(()),
+            };
+            answer(effects, ended.reply, result);
         }
         if self.retry.as_ref().is_some_and(|retry| !retry.plain && !mine(&retry.id)) {
             self.retry = None;

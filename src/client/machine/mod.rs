@@ -5,15 +5,19 @@
 //! from what has ended here, at every write. Nothing of it is kept across a write that lost or whose answer was lost.
 //! Only operations of the application are kept, until their caller is answered.
 
+mod accept;
 mod clock;
 mod ending;
 mod lane;
 mod pending;
 mod remembered;
+mod removed;
+mod report;
 mod request;
 mod start;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod write;
 
 use std::collections::VecDeque;
@@ -23,15 +27,15 @@ use tokio::time::Instant;
 
 pub(crate) use ending::response_object;
 pub(crate) use lane::{EndReply, Ending};
-pub(crate) use pending::{Answer, Asker, Reply};
+pub(crate) use pending::{Answer, Asker, Reply, Room};
 pub(crate) use request::Wait;
 
 use super::notice::Notice;
 use super::settings::Settings;
 use crate::action::Action;
-use crate::backend::{BackendError, Change, Facts, Revision, Stored, Ttl, Write};
+use crate::backend::{BackendError, Change, Facts, Revision, Stored, Write};
 use crate::catalogue::Catalogue;
-use crate::document::{Document, Item, Operation, Rules, Tag, Writer};
+use crate::document::{Document, Dropped, Item, Rules, Writer};
 use crate::error::{Error, Result};
 use crate::id::{ActionId, DocumentId, Executor};
 use clock::BackendClock;
@@ -178,6 +182,7 @@ impl Machine {
         }
         // A write of an earlier life under the same instance may still be on its way, with the next numbers.
         let number = opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance));
+        let number = number.filter(|number| *number > 0);
         let number = number.map_or(0, |number| number.saturating_add(WRITES_OF_AN_EARLIER_LIFE));
         let jitter = config.fresh.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| {
             (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -238,72 +243,6 @@ impl Machine {
         let Some(state) = self.state.as_ref().filter(|_| !self.config.plain) else { return false };
         let holds = |lane: &Lane| lane.has_open_claims(&state.document, &self.config.by);
         self.lanes.iter().any(holds)
-    }
-
-    /// Accepts an operation of the application.
-    pub(crate) fn submit(&mut self, operation: Operation, ttl: Ttl, asker: Asker, now: Instant) {
-        self.accept(operation, ttl, Vec::new(), asker, now);
-    }
-
-    /// Accepts actions, and gives them ids.
-    pub(crate) fn add(&mut self, additions: Vec<Addition>, asker: Asker, now: Instant) {
-        let items: Vec<_> = additions.into_iter().map(|addition| self.item(addition, now)).collect();
-        let ids = items.iter().filter_map(|(_, item)| item.id().cloned()).collect();
-        self.accept(Operation::Enqueue(items), Ttl::Keep, ids, asker, now);
-    }
-
-    /// Accepts a request. The wait for the response is registered before anything is written (C50).
-    pub(crate) fn ask(&mut self, addition: Addition, wait: Wait, now: Instant) {
-        let (executor, item) = self.item(addition, now);
-        let name = item.action().map(|action| action.name().to_owned()).unwrap_or_default();
-        let ids = item.id().cloned().into_iter().collect();
-        let asker = Asker::Request(wait.key);
-        self.requests.insert(item.id().cloned(), name, wait);
-        self.accept(Operation::Enqueue(vec![(executor, item)]), Ttl::Keep, ids, asker, now);
-    }
-
-    /// Nobody waits for a response any more: the request is withdrawn if nobody has taken it (C50).
-    pub(crate) fn give_up(&mut self, key: u64, reply: Reply, now: Instant) {
-        match self.requests.give_up(key) {
-            Some(id) => self.submit(Operation::Withdraw(id), Ttl::Keep, Asker::Caller(reply), now),
-            None => drop(reply),
-        }
-    }
-
-    fn item(&mut self, addition: Addition, now: Instant) -> (Executor, Arc<Item>) {
-        let mut tag = Tag::default();
-        if !self.is_plain() {
-            tag.id = Some(self.fresh_id());
-            tag.from = addition.awaited.then(|| self.config.by.clone());
-            tag.exp = addition.expires.and_then(|expires| self.clock.after(now, expires));
-            if let Some((re, to)) = addition.answers {
-                (tag.re, tag.to) = (re, to);
-            }
-        }
-        (addition.executor, Arc::new(Item::new(addition.action, tag)))
-    }
-
-    fn accept(&mut self, operation: Operation, ttl: Ttl, ids: Vec<ActionId>, asker: Asker, now: Instant) {
-        let refusal = match (&self.state, &self.pause.refused) {
-            (None, _) => Some(self.gone()),
-            (_, Some(error)) => Some(error.clone()),
-            _ => None,
-        };
-        if let Some(error) = refusal {
-            return self.tell(asker, Err(error));
-        }
-        self.seq += 1;
-        self.waiting.push_back(Pending {
-            operation,
-            ttl,
-            ids,
-            asker,
-            seq: self.seq,
-            deadline: now + self.config.settings.write_within,
-            in_doubt_since: None,
-            outcome: None,
-            delayed_by: None,
-        });
     }
 
     /// Somebody here may subscribe to an executor, or no longer.
@@ -482,6 +421,12 @@ impl Machine {
             (Asker::Nobody, _) | (Asker::Request(_), Ok(_)) => {}
             (Asker::Caller(reply), result) => self.effects.push_back(Effect::Answer(reply, result)),
             (Asker::Request(key), Err(error)) => self.requests.refuse(key, &error),
+            (Asker::Responding(executor, item, reply), result) => {
+                if let Err(error) = &result {
+                    self.tell_dropped(executor, &item, dropped_by(error));
+                }
+                lane::answer(&mut self.effects, reply, result.map(drop));
+            }
         }
     }
 
@@ -490,6 +435,15 @@ impl Machine {
         self.jitter ^= self.jitter >> 7;
         self.jitter ^= self.jitter << 17;
         self.jitter
+    }
+}
+
+fn dropped_by(error: &Error) -> Dropped {
+    match error {
+        Error::Full { .. } => Dropped::Full,
+        Error::TooLarge { .. } => Dropped::TooLarge,
+        Error::CorruptArray { .. } => Dropped::CorruptArray,
+        _ => Dropped::Unwritten,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+use super::lane::EndReply;
 use crate::backend::{Revision, Ttl};
-use crate::document::{Document, Operation, Outcome};
+use crate::document::{Document, Item, Operation, Outcome};
 use crate::error::{Error, Result};
-use crate::id::ActionId;
+use crate::id::{ActionId, Executor};
 
 /// What a caller hears of its operation.
 #[derive(Clone, Debug)]
@@ -24,6 +25,9 @@ pub(crate) struct Answer {
 /// Where the answer goes. Nobody may be there any more: the operation is carried out nonetheless.
 pub(crate) type Reply = oneshot::Sender<Result<Answer>>;
 
+/// The place of an operation among those that wait; free again when it is answered (C58).
+pub(crate) type Room = OwnedSemaphorePermit;
+
 /// Who asked for an operation.
 #[derive(Debug)]
 pub(crate) enum Asker {
@@ -33,6 +37,8 @@ pub(crate) enum Asker {
     Caller(Reply),
     /// The request of this key, which hears of its response instead.
     Request(u64),
+    /// In plain mode: a handler whose response this is, and its executor's array.
+    Responding(Executor, Arc<Item>, Option<EndReply>),
 }
 
 /// One operation that has been accepted and not answered.
@@ -51,6 +57,8 @@ pub(super) struct Pending {
     pub(super) outcome: Option<Result<Outcome>>,
     /// The failure that delays it, told if its time runs out.
     pub(super) delayed_by: Option<Error>,
+    /// Operations that this client makes of itself have none; they are few.
+    pub(super) _room: Option<Room>,
 }
 
 /// The write on its way.

@@ -9,7 +9,7 @@ use super::lane::Wishes;
 
 use crate::document::{Document, Item, Operation};
 use crate::error::{Error, Result};
-use crate::id::{ActionId, Executor};
+use crate::id::Executor;
 
 type WaitReply = oneshot::Sender<Result<Arc<Item>>>;
 
@@ -34,8 +34,9 @@ pub(super) struct Requests {
 
 #[derive(Debug)]
 struct Waiting {
-    id: Option<ActionId>,
-    name: String,
+    /// Whose array took the request.
+    executor: Executor,
+    item: Arc<Item>,
     wait: Wait,
 }
 
@@ -53,9 +54,9 @@ struct Matched {
 }
 
 impl Requests {
-    pub(super) fn insert(&mut self, id: Option<ActionId>, name: String, wait: Wait) {
+    pub(super) fn insert(&mut self, executor: Executor, item: Arc<Item>, wait: Wait) {
         self.waiting.retain(|waiting| !waiting.wait.reply.is_closed());
-        self.waiting.push(Waiting { id, name, wait });
+        self.waiting.push(Waiting { executor, item, wait });
     }
 
     /// Looks for responses in a newer document, and at what has become of those seen before.
@@ -117,10 +118,10 @@ impl Requests {
             return None;
         }
         let place = self.waiting.iter().position(|waiting| {
-            let answers = match (&tag.re, &waiting.id) {
+            let answers = match (&tag.re, waiting.item.id()) {
                 (Some(re), Some(id)) => re == id,
                 (Some(_), None) => false,
-                (None, _) => waiting.name == name,
+                (None, _) => waiting.item.action().is_some_and(|asked| asked.name() == name),
             };
             answers && waiting.wait.respond_to == *executor && !waiting.wait.reply.is_closed()
         })?;
@@ -184,10 +185,15 @@ impl Requests {
         }
     }
 
-    /// Nobody waits any more. Answers which action is to be withdrawn.
-    pub(super) fn give_up(&mut self, key: u64) -> Option<ActionId> {
+    /// Nobody waits any more. Answers how the request is withdrawn: in plain mode it has no id, and one that reads the
+    /// same is as good.
+    pub(super) fn give_up(&mut self, key: u64) -> Option<Operation> {
         let place = self.waiting.iter().position(|waiting| waiting.wait.key == key)?;
-        self.waiting.remove(place).id
+        let Waiting { executor, item, .. } = self.waiting.remove(place);
+        Some(match item.id() {
+            Some(id) => Operation::Withdraw(id.clone()),
+            None => Operation::TakeResponse { executor, item },
+        })
     }
 
     pub(super) fn fail(&mut self, error: &Error) {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::lane::{Ended, Removed, Running};
+use super::lane::{Ended, Running};
+use super::removed::Removed;
 use super::{Effect, Machine, Start};
 use crate::client::notice::Notice;
 use crate::document::{Failure, Held, Item, Tag};
@@ -118,7 +119,7 @@ impl Machine {
 
     fn next_removed(&mut self, place: usize) -> Next {
         let lane = &mut self.lanes[place];
-        if lane.running.is_some() || lane.retry.is_some() || !lane.wanted {
+        if lane.running.is_some() || lane.retry.is_some() || lane.putting_back || !lane.wanted {
             return Next::Wait;
         }
         let Some(Removed { id, item }) = lane.removed.pop_front() else { return Next::Wait };
@@ -163,7 +164,14 @@ impl Machine {
             }
         };
         self.effects.extend(notice.map(Effect::Notice));
-        self.lanes[place].ended.push(Ended { id, response, reply: None, sent: None, linger_until: now });
+        self.lanes[place].ended.push(Ended {
+            id,
+            response,
+            reply: None,
+            sent: None,
+            dropped: None,
+            linger_until: now,
+        });
     }
 
     fn runs_once(&self, item: &Item) -> bool {

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::lane::{Removed, View, Wishes};
+use super::lane::{View, Wishes};
 use super::pending::{Answer, Asker, Flight, Pending};
 use super::{Effect, Lane, Machine};
 use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
 use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
-use crate::document::{Document, Operation, Outcome, Response, Taken, Verdict, apply, resolve};
+use crate::document::{Document, Operation, Outcome, Verdict, apply, resolve};
 use crate::error::{Error, Result};
-use crate::id::{ActionId, Executor};
 use crate::limits::OPERATIONS_PER_WRITE_MAX;
 
 impl Machine {
@@ -22,7 +21,6 @@ impl Machine {
     pub(crate) fn step(&mut self, now: Instant) -> Option<Instant> {
         self.end_retries(now);
         self.start_all(now);
-        self.put_back_unwanted(now);
         let mut wake = self.give_up_late(now);
         let mut later = |at: Instant| wake = Some(wake.map_or(at, |earlier: Instant| earlier.min(at)));
         if self.flight.is_some() || self.reading.is_some() || self.state.is_none() {
@@ -208,6 +206,17 @@ impl Machine {
                 pending.in_doubt_since.get_or_insert(flight.number);
             }
         }
+        for (operation, outcome) in &flight.derived {
+            if let (Operation::PutBack { executor, .. }, Ok(_)) = (operation, outcome) {
+                let mut lanes = self.lanes.iter_mut().filter(|lane| lane.executor == *executor);
+                lanes.next().into_iter().for_each(|lane| lane.put_back_in_doubt = true);
+            }
+            // If it held, so it did: nothing in the document tells of a response that was left out.
+            if let (Operation::Finish { id, .. }, Ok(Outcome::ResponseDropped(why))) = (operation, outcome) {
+                let mut ended = self.lanes.iter_mut().flat_map(|lane| &mut lane.ended);
+                ended.find(|ended| ended.id == *id).into_iter().for_each(|ended| ended.dropped = Some(*why));
+            }
+        }
         self.doubt_base = Some(flight.base.clone());
         match self.has_newer_than(flight.base.0) {
             true => self.settle_doubts(),
@@ -247,105 +256,6 @@ impl Machine {
                 }
             }
         }
-    }
-
-    /// Tells of what derived operations did beyond what the document shows.
-    fn report(&mut self, derived: Vec<(Operation, Result<Outcome>)>, now: Instant) {
-        for (operation, outcome) in derived {
-            match (operation, outcome) {
-                (Operation::Claim { executor, .. }, Ok(Outcome::Taken(taken))) => {
-                    self.report_taken(executor, taken)
-                }
-                (Operation::Finish { executor, id, response }, Ok(outcome))
-                    if outcome != Outcome::Nothing =>
-                {
-                    self.report_finished(&executor, &id, response, &outcome);
-                }
-                (Operation::TakeOver { executor, .. }, Ok(Outcome::TakenOver { lost })) => {
-                    if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
-                        lane.resuming = false;
-                    }
-                    if !lost.is_empty() {
-                        let notice = Notice::StartedOnceAndLost { executor, ids: lost };
-                        self.effects.push_back(Effect::Notice(notice));
-                    }
-                }
-                (Operation::TakeResponse { executor, item }, Ok(Outcome::Done)) => {
-                    self.requests.took(&executor, &item, &self.config.by);
-                }
-                (Operation::Renew(executor), Ok(_)) => {
-                    let renew_at = now + self.config.settings.renew_every();
-                    if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
-                        lane.renew_at = Some(renew_at);
-                    }
-                }
-                (Operation::GiveBack { executor, .. }, Ok(outcome)) => {
-                    if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
-                        (lane.giving_back, lane.once) = (None, None);
-                    }
-                    if let Outcome::TakenOver { lost } = outcome {
-                        self.effects
-                            .push_back(Effect::Notice(Notice::StartedOnceAndLost { executor, ids: lost }));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn report_finished(
-        &mut self,
-        executor: &Executor,
-        id: &ActionId,
-        response: Option<Response>,
-        outcome: &Outcome,
-    ) {
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == *executor) {
-            lane.recorded(id, &mut self.effects);
-        }
-        if let (Some(response), Outcome::ResponseDropped(why)) = (response, outcome) {
-            let action = response.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
-            let notice = Notice::ResponseDropped { executor: response.executor, action, why: *why };
-            self.effects.push_back(Effect::Notice(notice));
-        }
-    }
-
-    fn report_taken(&mut self, executor: Executor, taken: Taken) {
-        for item in taken.malformed {
-            let found = item.malformed_type().unwrap_or("an object");
-            let executor = executor.clone();
-            self.effects.push_back(Effect::Notice(Notice::MalformedAction { executor, found }));
-        }
-        for id in taken.duplicates.iter().filter_map(|item| item.id().cloned()) {
-            let executor = executor.clone();
-            self.effects.push_back(Effect::Notice(Notice::DuplicateRemoved { executor, id }));
-        }
-        if self.is_plain()
-            && let Some(place) = self.lanes.iter().position(|lane| lane.executor == executor)
-        {
-            for item in taken.items {
-                let id = item.id().cloned().unwrap_or_else(|| self.fresh_id());
-                self.lanes[place].removed.push_back(Removed { id, item });
-            }
-        }
-    }
-
-    /// In plain mode: what was removed and is not carried out here goes back to its array (C44, C46).
-    fn put_back_unwanted(&mut self, now: Instant) {
-        for place in 0..self.lanes.len() {
-            let lane = &mut self.lanes[place];
-            if !lane.wanted && lane.running.is_none() && !lane.removed.is_empty() {
-                lane.retry = None;
-                self.put_back(place, now);
-            }
-        }
-    }
-
-    pub(super) fn put_back(&mut self, place: usize, now: Instant) {
-        let lane = &mut self.lanes[place];
-        let items = lane.removed.drain(..).map(|removed| removed.item).collect();
-        let executor = lane.executor.clone();
-        self.submit(Operation::PutBack { executor, items }, Ttl::Keep, Asker::Nobody, now);
     }
 
     fn answer_carried(&mut self, carried: usize, error: &BackendError) {

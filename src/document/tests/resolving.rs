@@ -46,7 +46,8 @@ fn an_entry_older_than_the_write_tells_that_it_never_was() {
 #[test]
 fn a_first_write_that_was_lost_is_told_from_one_that_held() {
     // Found by the model: with two writers nothing was left of the list as it was, and no verdict was given.
-    assert_eq!(verdict(&document(json!({})), &with_writers(json!([["you", 1]]))), Verdict::NotHeld);
+    let begun = Document::default().begun_by(&"me".into());
+    assert_eq!(verdict(&begun, &with_writers(json!([["me", 0], ["you", 1]]))), Verdict::NotHeld);
     assert_eq!(
         verdict(&with_writers(json!([["you", 1]])), &with_writers(json!([["you", 2]]))),
         Verdict::NotHeld
@@ -79,4 +80,10 @@ fn forgetting_writers_for_room_leaves_a_mark() {
     assert_eq!(after["_sp"]["w"], json!([["", 0], ["c", 3], ["instance", 1]]));
     let before = document(json!({ "_sp": { "v": 1, "w": [] } }));
     assert_eq!(super::super::resolve(&before, &document(after), "me", 1, &merge()), Verdict::Unknown);
+}
+
+/// C29: where nobody had written before there is nothing to go on from: a list that was wiped meanwhile looks the same.
+#[test]
+fn where_nobody_had_written_before_a_missing_number_tells_nothing() {
+    assert_eq!(verdict(&document(json!({})), &with_writers(json!([["you", 1]]))), Verdict::Unknown);
 }

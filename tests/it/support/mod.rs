@@ -37,6 +37,12 @@ pub(crate) async fn raw(store: &Memory) -> Value {
     serde_json::from_str(&stored.document.to_json()).unwrap()
 }
 
+/// What is stored, to a reader that ignores bookkeeping.
+pub(crate) async fn shown(store: &Memory) -> Value {
+    let stored = store.read(&document_id()).await.unwrap().expect("the document is there");
+    Value::Object((*stored.document.view()).clone())
+}
+
 pub(crate) async fn revision(store: &Memory) -> Revision {
     store.read(&document_id()).await.unwrap().expect("the document is there").revision
 }

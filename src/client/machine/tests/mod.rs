@@ -96,7 +96,7 @@ impl Desk {
 
     fn submit(&mut self, operation: Operation) -> Told {
         let (reply, told) = oneshot::channel();
-        self.machine.submit(operation, Ttl::Keep, Asker::Caller(reply), self.now);
+        self.machine.submit(operation, Ttl::Keep, Asker::Caller(reply), None, self.now);
         self.step();
         told
     }
@@ -112,7 +112,7 @@ impl Desk {
             answers: None,
         };
         let (reply, told) = oneshot::channel();
-        self.machine.add(vec![addition], Asker::Caller(reply), self.now);
+        self.machine.add(vec![addition], Asker::Caller(reply), None, self.now);
         self.step();
         told
     }
