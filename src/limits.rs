@@ -86,6 +86,10 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// A token is renewed when less than this remains (C7). Default of a setting.
 pub const TOKEN_RENEW_BEFORE: Duration = Duration::from_secs(180);
 
+/// The longest wait that a setting may ask for: 30 days, more than anything here lives. Longer ones could not be added
+/// to a moment.
+pub const SETTING_MAX: Duration = Duration::from_secs(30 * 86_400);
+
 /// Longest time to live of a document: one year, the limit of the original's service.
 pub const TTL_MAX: Duration = Duration::from_secs(31_536_000);
 

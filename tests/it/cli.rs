@@ -193,7 +193,7 @@ fn a_batch_is_added_whole_or_not_at_all() {
     std::fs::write(&file, "{\"action\":\"ping\"}\n{\"action\":\"openExam\"}\n").unwrap();
     let (status, out, err) = desk.run_all(&["add", "exam", "--batch", file.to_str().unwrap()], "");
     assert_eq!((status, out.as_str()), (Some(1), ""));
-    assert!(err.contains("action 1 of the batch, `openExam`"), "{err}");
+    assert!(err.contains("action 1 of the batch: `openExam`"), "{err}");
     for wrong in ["7", "{\"action\":7}", "{", ""] {
         assert_eq!(desk.run_all(&["add", "exam", "--batch", "-"], wrong).0, Some(2), "{wrong}");
     }

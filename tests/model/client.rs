@@ -317,15 +317,16 @@ impl Client {
             })
         };
         // A failed attempt is counted by its Retry in this same write.
-        let started = own.iter().find(begun).and_then(|claim| claim.id()).filter(|id| {
-            hand.failed.as_ref().is_none_or(|(failed, _)| failed != *id)
-                && !operations
-                    .iter()
-                    .any(|operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id))
-        });
+        let started =
+            own.iter().find(begun).and_then(|claim| Some((claim.id()?, claim.n))).filter(|(id, _)| {
+                hand.failed.as_ref().is_none_or(|(failed, _)| failed != *id)
+                    && !operations.iter().any(
+                        |operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id),
+                    )
+            });
         operations.push(Operation::GiveBack {
             executor: executor.clone(),
-            started: started.cloned(),
+            started: started.map(|(id, n)| (id.clone(), n)),
             unseen: None,
         });
     }
