@@ -348,7 +348,7 @@ fn show_to(channel: &watch::Sender<Seen>, seen: Seen) {
 fn cancel(hands: &[Weak<Hand>], id: &ActionId) -> Cancelled {
     let hands = hands.iter().filter_map(Weak::upgrade).filter(|hand| hand.start.id == *id);
     // An earlier attempt may lie about still; only the latest can be unseen.
-    match hands.map(|hand| hand.cancel()).last() {
+    match hands.fold(None, |_, hand| Some(hand.cancel())) {
         Some(true) => Cancelled::Seen,
         Some(false) => Cancelled::Unseen,
         None => Cancelled::Ended,
