@@ -66,6 +66,11 @@ pub struct Stored {
     pub document: Arc<Document>,
     /// When it expires, if ever.
     pub expires: Option<BackendTime>,
+    /// When it was made, and when this state was written. Shown to people and to peers of the Sync protocol; nothing
+    /// here depends on them. A backend that does not keep them says `at`.
+    pub created: BackendTime,
+    /// See [`created`](Self::created).
+    pub updated: BackendTime,
     /// The backend's time when it gave this answer.
     pub at: BackendTime,
 }

@@ -246,7 +246,8 @@ impl Opening<'_> {
             Some(stored) => stored,
             None => match self.backend.write(self.id, self.write.clone()).await {
                 Ok(Written { revision, expires, at }) => {
-                    Stored { revision, document: self.write.document.clone(), expires, at }
+                    let document = self.write.document.clone();
+                    Stored { revision, document, expires, created: at, updated: at, at }
                 }
                 Err(BackendError::Conflict) => return Ok(None),
                 Err(error) => return Err(error),
