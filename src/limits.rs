@@ -124,3 +124,16 @@ pub const EMBEDDED_RIVAL_REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Polls without any watcher after which the watching thread of an embedded store ends.
 pub const EMBEDDED_IDLE_POLLS: u32 = 10;
+
+/// Bytes of one Twilsock frame that a client reads: a page of 100 items of 16 KiB, four times.
+pub const TWILSOCK_FRAME_BYTES_MAX: usize = 8_388_608;
+
+/// Bytes of one Twilsock frame that a server reads: a subscription to 1 000 objects, several times. Default of a
+/// setting.
+pub const TWILSOCK_UPSTREAM_BYTES_MAX: usize = 2_097_152;
+
+/// Bytes of a Twilsock frame's header: tokens, addresses and query parameters of any client, with room to spare.
+pub const TWILSOCK_HEADER_BYTES_MAX: usize = 65_536;
+
+/// Characters of a Twilsock frame's id that are taken over into its answer.
+pub const TWILSOCK_ID_CHARS_MAX: usize = 128;
