@@ -12,3 +12,6 @@
 //! service were seen to do.
 
 pub mod frame;
+pub mod message;
+mod percent;
+mod wire;
