@@ -137,3 +137,13 @@ pub const TWILSOCK_HEADER_BYTES_MAX: usize = 65_536;
 
 /// Characters of a Twilsock frame's id that are taken over into its answer.
 pub const TWILSOCK_ID_CHARS_MAX: usize = 128;
+
+/// Characters of the unique name of an object of the Sync protocol: what the original's service enforces.
+pub const SYNC_UNIQUE_NAME_CHARS_MAX: usize = 320;
+
+/// Objects in one subscription request of the Sync protocol that a client sends, until the server states another
+/// number. A server takes any number that fits into a frame.
+pub const SYNC_SUBSCRIPTION_BATCH_MAX: usize = 100;
+
+/// How long a client waits for the confirmation of a subscription before it asks again, as stated by a server.
+pub const SYNC_ESTIMATED_DELIVERY: Duration = Duration::from_secs(5);

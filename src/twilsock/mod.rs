@@ -14,4 +14,5 @@
 pub mod frame;
 pub mod message;
 mod percent;
+pub mod sync;
 mod wire;

@@ -56,7 +56,6 @@ impl Status {
 /// The words of a code, as the service writes them.
 fn phrase(code: u16) -> &'static str {
     match code {
-        200 => "OK",
         201 => "CREATED",
         204 => "NO_CONTENT",
         308 => "OFFLOAD",
