@@ -12,7 +12,9 @@
 //! service were seen to do.
 
 pub mod frame;
+mod ids;
 pub mod message;
 mod percent;
+pub mod server_session;
 pub mod sync;
 mod wire;

@@ -40,12 +40,6 @@ impl Status {
         Self { error_code: Some(error_code), description: Some(description.into()), ..self }
     }
 
-    /// The same, called otherwise.
-    #[must_use]
-    pub fn called(self, status: &'static str) -> Self {
-        Self { status: Cow::Borrowed(status), ..self }
-    }
-
     /// Whether it says success.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -58,7 +52,7 @@ fn phrase(code: u16) -> &'static str {
     match code {
         201 => "CREATED",
         204 => "NO_CONTENT",
-        308 => "OFFLOAD",
+        308 => "PERMANENT_REDIRECT",
         400 => "BAD_REQUEST",
         401 => "UNAUTHORIZED",
         403 => "FORBIDDEN",
@@ -68,7 +62,7 @@ fn phrase(code: u16) -> &'static str {
         409 => "CONFLICT",
         410 => "TOKEN_EXPIRED",
         412 => "PRECONDITION_FAILED",
-        413 => "PAYLOAD_TOO_LARGE",
+        413 => "REQUEST_ENTITY_TOO_LARGE",
         417 => "EXPECTATION_FAILED",
         429 => "TOO_MANY_REQUESTS",
         500 => "INTERNAL_SERVER_ERROR",
