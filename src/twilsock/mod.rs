@@ -11,6 +11,7 @@
 //! because peers grow. Comments that begin with "Twilsock:" or "Sync:" state what the official clients and the
 //! service were seen to do.
 
+pub mod client_session;
 pub mod frame;
 mod ids;
 pub mod message;
