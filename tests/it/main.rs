@@ -32,3 +32,5 @@ mod tidy;
 mod tokens;
 #[cfg(feature = "tracing")]
 mod traces;
+#[cfg(any(feature = "remote", feature = "server"))]
+mod vectors;

@@ -25,6 +25,7 @@ struct Bench {
 
 /// What a session put out, in the words of the tests.
 #[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)]
 enum Said {
     Frame(String, Message),
     Check(Check),
