@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::wire::lenient;
+
 /// How a frame was taken, or why a session ends. Twilsock: `code` and `status` are required by the Kotlin SDK,
 /// `errorCode` and `description` may be absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,10 +16,15 @@ pub struct Status {
     #[serde(default)]
     pub status: Cow<'static, str>,
     /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The exact reason, from the service's dictionary of errors.
-    #[serde(default, rename = "errorCode", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "errorCode",
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub error_code: Option<u32>,
 }
 
