@@ -342,7 +342,7 @@ fn offending<T: DeserializeOwned>(fields: &Map<String, Value>) -> Option<&str> {
 
 /// serde's messages quote the value as `invalid type: string "…", expected …`. Field names stand in backticks, but so do
 /// unknown enum values and numbers; only messages about fields are kept whole.
-fn unquoted(message: &str) -> String {
+pub(crate) fn unquoted(message: &str) -> String {
     if message.starts_with("missing field") {
         return message.to_owned();
     }

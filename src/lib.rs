@@ -13,6 +13,10 @@ mod error;
 pub mod id;
 pub mod limits;
 pub mod token;
+// Public for this repository's tests and fuzz targets only: it may change with every version.
+#[cfg(any(feature = "remote", feature = "server"))]
+#[doc(hidden)]
+pub mod twilsock;
 
 pub use action::Action;
 pub use catalogue::{
