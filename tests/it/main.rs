@@ -34,7 +34,5 @@ mod taking;
 mod tidy;
 mod tokens;
 mod unread;
-#[cfg(feature = "tracing")]
-mod traces;
 #[cfg(any(feature = "remote", feature = "server"))]
 mod vectors;
