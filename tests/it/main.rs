@@ -33,4 +33,6 @@ mod tokens;
 #[cfg(feature = "tracing")]
 mod traces;
 #[cfg(any(feature = "remote", feature = "server"))]
+mod twilsock;
+#[cfg(any(feature = "remote", feature = "server"))]
 mod vectors;
