@@ -35,4 +35,6 @@ mod tidy;
 mod tokens;
 mod unread;
 #[cfg(any(feature = "remote", feature = "server"))]
+mod twilsock;
+#[cfg(any(feature = "remote", feature = "server"))]
 mod vectors;
