@@ -17,14 +17,22 @@ pub(super) enum Failure {
     /// `COMMIT` itself failed while writing to the disk: what reached it cannot be known.
     #[error("the commit failed: {0}")]
     Commit(Arc<rusqlite::Error>),
+    #[error("the path is empty")]
+    NoPath,
     #[error("the directory does not exist")]
     NoDirectory,
+    /// Something on the way to the file.
+    #[error("`{0}` is a file, not a directory")]
+    NotADirectory(String),
     #[error("the file does not exist")]
     NoFile,
     #[error("it is a directory")]
     IsDirectory,
     #[error("it is a SQLite file of another application")]
     Foreign,
+    /// Empty, or without any table: as good as missing for whoever only reads.
+    #[error("the file is empty")]
+    Empty,
     #[error("its schema has version {found}, this program knows {known}")]
     Newer { found: i64, known: i64 },
     #[error("write-ahead logging is not possible there")]
@@ -108,10 +116,13 @@ impl Failure {
     fn next_step(&self, waited: Duration) -> String {
         let text = match self {
             Self::Lost(failure) => return failure.next_step(waited),
+            Self::NoPath => "give the path of a file",
             Self::NoDirectory => "make it first, or give another path",
+            Self::NotADirectory(_) => "give the path of a file in a directory",
             Self::NoFile => "give the path of an existing file, or let options().create(true) make it",
             Self::IsDirectory => "give the path of a file in it",
             Self::Foreign => "give another path; nothing in it was changed",
+            Self::Empty => "open it once for writing: that makes a store of it",
             Self::Newer { .. } => "use the newer program that wrote it; nothing in it was changed",
             Self::NoLog => {
                 "put the file on a local disk: network file systems lack the shared memory it needs"

@@ -4,7 +4,7 @@
 //! watchers in other processes find the removal by its `seq` and its revision goes on growing when it is made anew.
 //! `seq` numbers the changes of the whole file: a watcher asks for what is greater than it has seen.
 //!
-//! Names are blobs because SQLite does not define what text functions do with a NUL inside a text.
+//! Names are blobs: they are compared and ordered byte by byte, whatever characters they hold.
 
 use std::path::Path;
 use std::time::Duration;
@@ -88,7 +88,7 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
     } else {
         connection.pragma_update(None, "query_only", true)?;
         if is_new {
-            return Err(Failure::Foreign);
+            return Err(Failure::Empty);
         }
     }
     Ok(connection)

@@ -112,6 +112,36 @@ async fn a_missing_file_is_made_only_on_demand() {
 }
 
 #[tokio::test]
+async fn a_path_that_cannot_be_one_is_told() {
+    let failure = Embedded::open("").await.unwrap_err().to_string();
+    assert!(failure.contains("the path is empty; give the path of a file"), "{failure}");
+    let scratch = Scratch::new();
+    made(&scratch.file()).await;
+    for below in ["x.db", "deep/x.db"] {
+        let failure = Embedded::open(scratch.file().join(below)).await.unwrap_err().to_string();
+        let file = scratch.file();
+        let expected = format!("`{}` is a file, not a directory", file.display());
+        assert!(failure.contains(&expected), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_told_to_readers_and_made_a_store_by_writers() {
+    let scratch = Scratch::new();
+    fs::write(scratch.file(), "").unwrap();
+    let read_only = || Embedded::options().read_only(true).open(scratch.file());
+    let failure = read_only().await.unwrap_err();
+    assert!(matches!(failure, BackendError::Fatal { .. }), "{failure:?}");
+    let text = failure.to_string();
+    assert!(
+        text.contains("exam.db") && text.contains("the file is empty; open it once for writing"),
+        "{text}"
+    );
+    Embedded::options().create(false).open(scratch.file()).await.unwrap().close().await;
+    read_only().await.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn garbage_in_the_middle_is_told_and_the_rest_stays_readable() {
     let scratch = Scratch::new();
     made(&scratch.file()).await;
