@@ -85,6 +85,15 @@ impl Output {
         Self { json, colour, redacting: (!show_sensitive).then(|| catalogue.clone()) }
     }
 
+    /// For results without anything sensitive.
+    pub(crate) fn plain(json: bool) -> Self {
+        Self { json, colour: false, redacting: None }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// One result: `text` for people, `value` for programs.
     pub(crate) fn line(&self, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) -> Outcome<()> {
         let line = if self.json { value().to_string() } else { text() };
