@@ -43,6 +43,11 @@ pub(super) enum Failure {
     /// A commit went into files that were deleted or replaced meanwhile.
     #[error("{0}")]
     Lost(Box<Self>),
+    /// Where nothing may be written beside the file, it is read only while nobody uses it.
+    #[error("it changes too fast to be read without the files beside it")]
+    Moving,
+    #[error("its log holds changes that cannot be read by who may not write beside the file")]
+    Unmerged,
     #[error("the stored document is damaged: {0}")]
     Damaged(Arc<crate::error::Error>),
     #[error("it was opened read-only")]
@@ -71,6 +76,11 @@ impl Failure {
             self.code(),
             Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch)
         )
+    }
+
+    /// Whether this user lacks the right to open the file, or to make its companions.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen))
     }
 
     fn code(&self) -> Option<ErrorCode> {
@@ -107,7 +117,7 @@ impl Failure {
             _ => None,
         };
         match self {
-            Self::Thread(_) | Self::Ended => BackendError::Unavailable { doing, why, source },
+            Self::Thread(_) | Self::Ended | Self::Moving => BackendError::Unavailable { doing, why, source },
             _ if self.is_busy() => BackendError::Unavailable { doing, why, source },
             _ => BackendError::Fatal { doing, why, source },
         }
@@ -130,6 +140,8 @@ impl Failure {
             Self::Replaced(_) => {
                 "stop every process that uses the file, put the right one (with its -wal) back in place, and open it again"
             }
+            Self::Moving => "let this user write the directory, or try again later",
+            Self::Unmerged => "let somebody who may write there open it, or mend the rights",
             Self::Damaged(_) => "restore a backup, or remove the document",
             Self::ReadOnly => "open it without read_only to write",
             Self::Thread(_) => "look at the limits of threads and memory of this process",

@@ -68,10 +68,7 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
         (false, Purpose::Write) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.busy_timeout(options.busy_timeout)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
+    prepare(&connection, options)?;
     let is_new = identify_at_once(&connection)?;
     if purpose == Purpose::Write && !options.read_only {
         keep_log(&connection)?;
@@ -92,6 +89,34 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
         }
     }
     Ok(connection)
+}
+
+/// A connection for reading that takes the file as it lies there, without its companions and without locks: right
+/// only while nobody uses the file.
+pub(super) fn connect_still(path: &Path, options: &Options) -> Result<Connection, Failure> {
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let mut address = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                address.push(char::from(*byte))
+            }
+            other => address.push_str(&format!("%{other:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    let connection = Connection::open_with_flags(address, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    prepare(&connection, options)?;
+    connection.pragma_update(None, "query_only", true)?;
+    if identify_at_once(&connection)? { Err(Failure::Empty) } else { Ok(connection) }
+}
+
+fn prepare(connection: &Connection, options: &Options) -> Result<(), Failure> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
 }
 
 /// As [`identify`], from one state of the file: another process may be making the store at this moment, and its marks
