@@ -8,6 +8,10 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::limits::NAME_CHARS_MAX;
 
+/// What stands before the SID in the name of a session's document, and of a proctor room's (C2).
+const SESSION: &str = "Session_";
+const PROCTOR_ROOM: &str = "Proctor_Room_";
+
 /// Two capitals and 32 letters or digits: the form of every SID of the original system (C3).
 fn looks_like_sid(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -20,19 +24,32 @@ fn sid<'a>(what: &'static str, text: &'a str) -> Result<&'a str> {
     if looks_like_sid(text) {
         return Ok(text);
     }
-    Err(Error::Invalid {
-        what,
-        why: "expected two capitals and 32 letters or digits, like `ES` and 32 more".into(),
-    })
+    let prefix = [SESSION, PROCTOR_ROOM].into_iter().find(|prefix| text.starts_with(prefix));
+    let why = match prefix {
+        Some(prefix) => format!("give the SID alone, without `{prefix}`"),
+        None => "expected two capitals and 32 letters or digits, like `ES` and 32 more".into(),
+    };
+    Err(Error::Invalid { what, why })
 }
 
+/// 1 to 256 characters (C2, C3). Control characters are refused on top of that: whoever sends one has a defect, and in
+/// logs, on terminals and in the addresses of services it would do harm.
 fn name(what: &'static str, text: String) -> Result<Arc<str>> {
+    let invalid = |why: String| Err(Error::Invalid { what, why });
     match text.chars().count() {
-        0 => Err(Error::Invalid { what, why: "it is empty".into() }),
+        0 => return invalid("it is empty".into()),
         n if n > NAME_CHARS_MAX => {
-            Err(Error::Invalid { what, why: format!("it has {n} characters, the limit is {NAME_CHARS_MAX}") })
+            return invalid(format!("it has {n} characters, the limit is {NAME_CHARS_MAX}"));
         }
-        _ => Ok(text.into()),
+        _ => {}
+    }
+    match text.chars().enumerate().find(|(_, c)| c.is_control()) {
+        None => Ok(text.into()),
+        Some((place, control)) => invalid(format!(
+            "character {} is the control character U+{:04X}: leave it out",
+            place + 1,
+            u32::from(control)
+        )),
     }
 }
 
@@ -41,10 +58,11 @@ fn name(what: &'static str, text: String) -> Result<Arc<str>> {
 pub struct DocumentId(Arc<str>);
 
 impl DocumentId {
-    /// Any name of 1 to 256 characters that does not itself look like a SID.
+    /// Any name of 1 to 256 characters, none of them a control character, that does not itself look like a SID.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it is empty, too long, or a bare SID (a service would take that for an address).
+    /// [`Error::Invalid`] when it is empty, too long, or a bare SID (a service would take that for an address), or
+    /// contains a control character such as NUL or a line end.
     pub fn new(id: impl Into<String>) -> Result<Self> {
         let id = id.into();
         if looks_like_sid(&id) {
@@ -59,7 +77,7 @@ impl DocumentId {
     /// # Errors
     /// [`Error::Invalid`] when `session_sid` is not two capitals and 32 letters or digits.
     pub fn session(session_sid: &str) -> Result<Self> {
-        Ok(Self(format!("Session_{}", sid("session sid", session_sid)?).into()))
+        Ok(Self(format!("{SESSION}{}", sid("session sid", session_sid)?).into()))
     }
 
     /// `Proctor_Room_<proctorRoomSid>`: the document of one proctor room.
@@ -67,7 +85,7 @@ impl DocumentId {
     /// # Errors
     /// [`Error::Invalid`] when `proctor_room_sid` is not two capitals and 32 letters or digits.
     pub fn proctor_room(proctor_room_sid: &str) -> Result<Self> {
-        Ok(Self(format!("Proctor_Room_{}", sid("proctor room sid", proctor_room_sid)?).into()))
+        Ok(Self(format!("{PROCTOR_ROOM}{}", sid("proctor room sid", proctor_room_sid)?).into()))
     }
 
     /// The name as text.
@@ -88,10 +106,10 @@ impl fmt::Display for DocumentId {
 pub struct Identity(Arc<str>);
 
 impl Identity {
-    /// Any identity of 1 to 256 characters.
+    /// Any identity of 1 to 256 characters, none of them a control character.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it is empty or too long.
+    /// [`Error::Invalid`] when it is empty, too long, or contains a control character such as NUL or a line end.
     pub fn new(identity: impl Into<String>) -> Result<Self> {
         name("identity", identity.into()).map(Self)
     }

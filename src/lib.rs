@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+// In the repository the link leads to the file, here to the page made of it: the first definition counts.
+#![cfg_attr(doc, doc = "[requirements]: mod@requirements\n")]
+// One of its programs uses `embedded`; without that feature its programs are not compiled, and it is shown all the same.
+#![cfg_attr(any(feature = "embedded", not(doctest)), doc = include_str!("../README.md"))]
+#![cfg_attr(all(doctest, not(feature = "embedded")), doc = "Its programs are compiled with `embedded`.")]
 #![deny(missing_docs, unreachable_pub, missing_debug_implementations)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
 #![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
@@ -12,6 +16,9 @@ pub mod document;
 mod error;
 pub mod id;
 pub mod limits;
+#[cfg(doc)]
+#[doc = include_str!("../docs/requirements.md")]
+pub mod requirements {}
 pub mod token;
 // Public for this repository's tests and fuzz targets only: it may change with every version.
 #[cfg(any(feature = "remote", feature = "server"))]

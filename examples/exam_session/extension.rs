@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_stream::StreamExt as _;
 
+use crate::LEASE;
 use crate::stage::{Deed, Outcome, Session, Stage};
 
 /// The extension itself, until it is told to stop the session. `hangs_at` names an action it begins and never ends.
@@ -103,6 +104,12 @@ impl Process {
         let lines = BufReader::new(output).lines();
         tokio::spawn(repeat(stage.clone(), name, lines));
         Ok(Self { stage: stage.clone(), name, child })
+    }
+
+    /// Says why nothing happens for a while.
+    pub(crate) fn waits_for_a_lease(&self) {
+        let words = format!("waits one lease, here {LEASE:?}: its predecessor might only be slow");
+        self.stage.say(self.name, words);
     }
 
     pub(crate) async fn begins(&self, action: &str) -> Outcome {

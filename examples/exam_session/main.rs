@@ -43,7 +43,7 @@ async fn exam() -> Outcome {
     stage.heading("A question, and its answer");
     let mut first = extension::Process::start(&stage, &session, "extension 1", Some("lockScreen"))?;
     page.hears_that_the_extension_is_ready().await?;
-    page.asks_for_displays().await?;
+    page.asks_for_displays(&first).await?;
 
     stage.heading("Three commands in one write; one of them fails and is tried again");
     back_end.starts_the_exam().await?;
@@ -55,6 +55,7 @@ async fn exam() -> Outcome {
     first.kill().await?;
     proctor.says("The screen is locked, a moment please").await?;
     let mut second = extension::Process::start(&stage, &session, "extension 2", Some("injectPassword"))?;
+    second.waits_for_a_lease();
     second.does("showMessage").await?;
 
     stage.heading("A password is typed once or not at all, even by a process that is killed while typing");
@@ -62,6 +63,7 @@ async fn exam() -> Outcome {
     second.begins("injectPassword").await?;
     second.kill().await?;
     let mut third = extension::Process::start(&stage, &session, "extension 3", None)?;
+    third.waits_for_a_lease();
     third.reports("injectPassword").await?;
 
     stage.heading("The end");
@@ -72,7 +74,11 @@ async fn exam() -> Outcome {
     back_end.leaves().await?;
 
     proof::show(&stage, &session, &seen).await?;
-    println!("\nThe file stays for you to look at: {}", session.file.display());
+    let file = session.file.display();
+    println!("\nThe file stays for you to look at; when you have, delete {}:", directory.display());
+    println!("    sp-sync docs --store {file}");
+    println!("    sp-sync get {} --store {file}", session.document);
+    println!("(In a clone, `cargo run --features cli --` stands for `sp-sync`.)");
     Ok(())
 }
 

@@ -4,18 +4,23 @@
 //!
 //! A backend keeps one JSON object per name, with a revision. A stranger can write one from this page alone; the
 //! function `conformance::check` (feature `conformance`) tells whether it keeps these promises, and
-//! `examples/own_backend.rs` is one in 120 lines:
+//! `examples/own_backend.rs` is one in 120 lines. The traits are those of the `async-trait` crate: an implementation
+//! needs it among its dependencies, and `#[async_trait]` above each `impl`.
 //!
 //! * **Atomic, conditional writes.** [`Backend::write`] stores the whole document when [`Expect`] holds and nothing
 //!   otherwise. Of two writes that expect the same revision at most one holds.
+//! * **Too large is refused here.** A write of more bytes of compact JSON than [`Facts::document_bytes_max`] fails with
+//!   [`BackendError::TooLarge`], naming both numbers, and stores nothing: clients reckon with the limit, the backend
+//!   keeps it.
 //! * **Revisions grow.** Each write of a name gives a [`Revision`] greater than every one that name had before, also
 //!   after it was removed and made anew.
 //! * **Durable means durable.** When `write` answers, the document survives whatever the backend says it survives.
 //!   A reader that starts after the answer sees that revision or a newer one.
 //! * **An error is honest.** Every failure but [`BackendError::Unknown`] means that nothing was stored, then or later.
 //! * **A watcher ends at the newest.** [`Backend::watch`] yields the present state, then later ones, never going back.
-//!   It may skip states when the watcher is slow; never the newest. It ends or yields an error when it can no longer
-//!   promise that; the client then watches anew.
+//!   Where no document is, the present state is [`Change::Removed`]: a watch always begins with something. It may skip
+//!   states when the watcher is slow; never the newest. It ends or yields an error when it can no longer promise that;
+//!   the client then watches anew.
 //! * **Expiry is removal.** From the moment a document expires nobody reads it, and watchers are told
 //!   [`Change::Removed`] soon after.
 //! * **One clock.** `at` in answers is the backend's own time; clients compare it only with itself.
@@ -167,8 +172,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Stores a document if `expect` holds.
     ///
     /// # Errors
-    /// [`BackendError::Conflict`] when it does not hold; [`BackendError::Unknown`] when the answer was lost; with
-    /// any other, nothing was stored.
+    /// [`BackendError::Conflict`] when it does not hold; [`BackendError::TooLarge`] above
+    /// [`Facts::document_bytes_max`]; [`BackendError::Unknown`] when the answer was lost; with any but that, nothing
+    /// was stored.
     async fn write(&self, id: &DocumentId, write: Write) -> Result<Written, BackendError>;
 
     /// Removes a document if it has this revision, or whatever it has with `None`. Answers whether there was one:
@@ -178,7 +184,8 @@ pub trait Backend: Send + Sync + 'static {
     /// As [`Backend::write`].
     async fn remove(&self, id: &DocumentId, expect: Option<Revision>) -> Result<bool, BackendError>;
 
-    /// Tells the present state and every later one; see the contract for what may be skipped.
+    /// Tells the present state at once, [`Change::Removed`] where no document is, and then every later one; see the
+    /// contract for what may be skipped.
     ///
     /// # Errors
     /// When watching cannot begin. Later failures come through the stream, which ends after the first.

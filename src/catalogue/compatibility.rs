@@ -172,18 +172,20 @@ impl Changes {
                 FieldType::Array { items: old, max_len: old_max },
                 FieldType::Array { items: new, max_len: new_max },
             ) => {
-                self.limits(path, side, old_max, new_max);
+                self.limit(path, side, "max_len", old_max, new_max);
                 self.kind(path, side, old, new);
             }
             (FieldType::String { max_len: old }, FieldType::String { max_len: new })
             | (FieldType::Url { max_len: old }, FieldType::Url { max_len: new }) => {
-                self.limits(path, side, old, new);
+                self.limit(path, side, "max_len", old, new);
             }
             (FieldType::Int { min, max }, FieldType::Int { min: new_min, max: new_max }) => {
-                self.limits(path, side, &(min, max), &(new_min, new_max));
+                self.limit(path, side, "min", min, new_min);
+                self.limit(path, side, "max", max, new_max);
             }
             (FieldType::Number { min, max }, FieldType::Number { min: new_min, max: new_max }) => {
-                self.limits(path, side, &(min, max), &(new_min, new_max));
+                self.limit(path, side, "min", min, new_min);
+                self.limit(path, side, "max", max, new_max);
             }
             _ if old == new => {}
             _ => self.broken(path, "the type changed"),
@@ -191,10 +193,20 @@ impl Changes {
     }
 
     /// Widened, old readers that check refuse what new writers send; narrowed, new ones refuse what old ones send.
-    fn limits<T: PartialEq>(&mut self, path: &str, side: Side, old: &T, new: &T) {
+    fn limit<T: PartialEq + ToString>(
+        &mut self,
+        path: &str,
+        side: Side,
+        key: &str,
+        old: &Option<T>,
+        new: &Option<T>,
+    ) {
         if old != new {
+            let shown = |limit: &Option<T>| limit.as_ref().map_or("no limit".into(), ToString::to_string);
             let reader = if side == Side::Sent { "executors" } else { "requesters" };
-            self.broken(path, &format!("a limit changed: {reader} that check may refuse values"));
+            let (old, new) = (shown(old), shown(new));
+            let what = format!("`{key}` changed from {old} to {new}: {reader} that check may refuse values");
+            self.broken(path, &what);
         }
     }
 

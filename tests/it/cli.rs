@@ -139,8 +139,30 @@ fn what_is_wrong_is_said_with_its_status_and_without_values() {
         ("set exam s3cret", 2, "argument 1 after the name is not of the form KEY=VALUE"),
         ("set exam --data {\"k\":s3cret}", 2, "--data: not JSON, line 1, column 6"),
         ("set exam --data [1]", 1, "must be a JSON object, not an array"),
-        ("set exam extensionActions=[]", 1, "may not contain the key `extensionActions`"),
-        ("add exam openExamm", 1, "did you mean `openExam`?"),
+        ("set exam --data [1]", 1, "error: the data must be a JSON object"),
+        ("set exam extensionActions=[]", 1, "the data may not contain the key `extensionActions`"),
+        (
+            "set exam extensionActions=[]",
+            1,
+            "are added with `sp-sync add`, and leave with `take`, `withdraw`",
+        ),
+        ("set exam _sp=1", 1, "it is the bookkeeping of sp-sync"),
+        ("unset exam extensionActions", 1, "error: the keys to remove may not contain"),
+        (
+            "add exam openExamm",
+            1,
+            "error: the catalogue has no action `openExamm` (did you mean `openExam`?)",
+        ),
+        ("add exam openExam", 1, "error: `openExam`: the mandatory field `examURL` is missing"),
+        (
+            "add exam ping executor=s3cret",
+            1,
+            "error: the fields of `ping` may not contain the key `executor`",
+        ),
+        ("add exam lockScreen message=1 --respond-to onboarding --wait 1", 1, "leave --respond-to out"),
+        ("take exam extension --respond [\"s3cret\"]", 2, "--respond: a response is a JSON object"),
+        ("take exam extension --respond {", 2, "--respond: not JSON"),
+        ("take exam extension --respond {\"s3cret\":1}", 2, "no action of `extension` has such a response"),
         ("add exam joinCall roomURL=https://x.example.com/ s3cret", 2, "argument 2 after the name"),
         ("add exam joinCall roomURL=s3cret token=s3cret", 1, "field `roomURL`"),
         ("add exam", 2, "required arguments were not provided"),
@@ -151,7 +173,11 @@ fn what_is_wrong_is_said_with_its_status_and_without_values() {
         ("take exam extension --wait 0.1", 3, "no action for `extension` within 100ms: nothing waits"),
         ("docs --store nats://server", 2, "`nats:` is not supported here"),
         ("docs --store memory:", 2, "`memory:` is not supported here"),
-        ("get ES0123456789abcdef0123456789abcdef", 2, "looks like a bare SID"),
+        (
+            "get ES0123456789abcdef0123456789abcdef",
+            2,
+            "bare SID: put `Session_` or `Proctor_Room_` before it",
+        ),
         ("docs --catalogue no-such.toml", 2, "no-such.toml: cannot be read"),
     ] {
         let (found, out, err) = desk.run(line);
@@ -162,6 +188,49 @@ fn what_is_wrong_is_said_with_its_status_and_without_values() {
     std::fs::write(&foreign, "no database at all, but long enough to be looked at as one").unwrap();
     let (status, _, err) = desk.run_all(&["docs", "--store", foreign.to_str().unwrap()], "");
     assert!(status == Some(1) && err.contains("not a SQLite database"), "{err}");
+}
+
+#[test]
+fn an_empty_file_is_no_store_until_one_is_made_of_it() {
+    let desk = Desk::new();
+    std::fs::write(desk.scratch.file(), "").unwrap();
+    for line in ["get exam", "docs", "queue exam", "watch exam", "set exam a=1", "add exam ping"] {
+        let (status, out, err) = desk.run(line);
+        assert_eq!((status, out.as_str()), (Some(1), ""), "{line}");
+        let said = err.starts_with("error: the file ")
+            && err.contains("is empty: `sp-sync set DOC --create --store ");
+        assert!(said, "{line}: {err}");
+    }
+    assert_eq!(std::fs::metadata(desk.scratch.file()).unwrap().len(), 0);
+    assert_eq!(desk.ok("set exam a=1 --create"), "exam: made, revision 2\n");
+}
+
+#[test]
+fn a_wrong_response_takes_nothing() {
+    let desk = Desk::with_exam();
+    desk.ok("add exam getDisplayCount --respond-to onboarding");
+    for wrong in ["7", "[]", "{", "{\"displays\":2}", "{\"displayCount\":\"two\"}"] {
+        let (status, out, err) = desk.run_all(&["take", "exam", "extension", "--respond", wrong], "");
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{wrong}: {err}");
+        assert!(err.starts_with("error: --respond: "), "{wrong}: {err}");
+    }
+    let taken = desk.json("take exam extension --respond {\"displayCount\":2}");
+    assert_eq!(taken[0]["attempt"], 1);
+}
+
+#[test]
+fn what_stands_in_the_place_of_an_array_is_cleared_by_a_command() {
+    let desk = Desk::new();
+    desk.ok("set exam a=1 --create");
+    let file = rusqlite::Connection::open(desk.scratch.file()).unwrap();
+    file.execute("UPDATE documents SET data = '{\"extensionActions\":7}', revision = revision + 1", [])
+        .unwrap();
+    drop(file);
+    let (status, _, err) = desk.run("add exam ping");
+    let expected = "`extensionActions` holds a number, not an array: `sp-sync clear DOC extension` empties it on purpose";
+    assert_eq!((status, err), (Some(1), format!("error: {expected}\n")));
+    desk.ok("clear exam extension");
+    desk.ok("add exam ping");
 }
 
 #[test]
@@ -193,7 +262,14 @@ fn a_batch_is_added_whole_or_not_at_all() {
     std::fs::write(&file, "{\"action\":\"ping\"}\n{\"action\":\"openExam\"}\n").unwrap();
     let (status, out, err) = desk.run_all(&["add", "exam", "--batch", file.to_str().unwrap()], "");
     assert_eq!((status, out.as_str()), (Some(1), ""));
-    assert!(err.contains("action 1 of the batch: `openExam`"), "{err}");
+    assert!(
+        err.contains("batch.jsonl, line 2: `openExam`: the mandatory field `examURL` is missing"),
+        "{err}"
+    );
+    let (status, _, err) = desk.run_all(&["add", "exam", "--batch", "-"], "{\"action\":\"ping\"}\n{,}\n");
+    assert_eq!((status, err.as_str()), (Some(2), "error: standard input, line 2, column 2: not JSON\n"));
+    let (_, _, err) = desk.run_all(&["add", "exam", "--batch", "-"], "{\"action\":\"ping\",\"executor\":1}");
+    assert!(err.starts_with("error: standard input, line 1: the fields of `ping` may not contain"), "{err}");
     for wrong in ["7", "{\"action\":7}", "{", ""] {
         assert_eq!(desk.run_all(&["add", "exam", "--batch", "-"], wrong).0, Some(2), "{wrong}");
     }

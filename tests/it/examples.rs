@@ -68,5 +68,8 @@ fn own_catalogue_checks_its_own_actions() {
 #[cfg(feature = "embedded")]
 #[test]
 fn exam_session_proves_its_checklist() {
-    says("exam_session", &["✓ lockScreen outlived its process", "✓ the file is whole"]);
+    says(
+        "exam_session",
+        &["waits one lease", "ended exactly once", "✓ lockScreen outlived", "✓ the file is whole"],
+    );
 }

@@ -33,8 +33,8 @@ mod support_b;
 mod taking;
 mod tidy;
 mod tokens;
-mod unread;
 #[cfg(any(feature = "remote", feature = "server"))]
 mod twilsock;
+mod unread;
 #[cfg(any(feature = "remote", feature = "server"))]
 mod vectors;

@@ -117,6 +117,39 @@ fn identities_and_ids_are_checked_when_they_are_made() {
     assert_eq!(refused.retry(), Retry::Never);
 }
 
+/// C2, C3: whoever gives a document's name where its SID is wanted is told so.
+#[test]
+fn a_sid_with_its_prefix_is_refused_with_the_prefix_to_leave_out() {
+    for (refused, expected) in [
+        (
+            DocumentId::session(&format!("Session_{SESSION}")).unwrap_err(),
+            "the SID alone, without `Session_`",
+        ),
+        (DocumentId::proctor_room("Proctor_Room_x").unwrap_err(), "the SID alone, without `Proctor_Room_`"),
+        (Identity::student(&format!("Session_{SESSION}")).unwrap_err(), "the SID alone, without `Session_`"),
+    ] {
+        assert!(refused.to_string().contains(expected), "{refused}");
+    }
+}
+
+/// C2, C3: our addition. In the middle, at the ends and alone; what is only odd stays accepted.
+#[test]
+fn control_characters_are_refused_in_names() {
+    for control in ['\0', '\n', '\r', '\t', '\u{1b}', '\u{7f}', '\u{9b}'] {
+        for name in [format!("a{control}b"), format!("{control}b"), format!("a{control}"), control.into()] {
+            assert!(DocumentId::new(name.clone()).is_err(), "{name:?}");
+            assert!(Identity::new(name.clone()).is_err(), "{name:?}");
+        }
+    }
+    assert_eq!(
+        DocumentId::new("exam\0").unwrap_err().to_string(),
+        "invalid document id: character 5 is the control character U+0000: leave it out"
+    );
+    for odd in [" ", "/", "\u{a0}", "\u{200b}", "🧑\u{200d}🎓", "a\u{308}", "考试"] {
+        assert!(DocumentId::new(odd).is_ok() && Identity::new(odd).is_ok(), "{odd:?}");
+    }
+}
+
 /// C4: initial data is for the call that creates the document, and for no other.
 #[tokio::test]
 async fn initial_data_never_changes_an_existing_document() {

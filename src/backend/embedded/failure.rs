@@ -17,14 +17,22 @@ pub(super) enum Failure {
     /// `COMMIT` itself failed while writing to the disk: what reached it cannot be known.
     #[error("the commit failed: {0}")]
     Commit(Arc<rusqlite::Error>),
+    #[error("the path is empty")]
+    NoPath,
     #[error("the directory does not exist")]
     NoDirectory,
+    /// Something on the way to the file.
+    #[error("`{0}` is a file, not a directory")]
+    NotADirectory(String),
     #[error("the file does not exist")]
     NoFile,
     #[error("it is a directory")]
     IsDirectory,
     #[error("it is a SQLite file of another application")]
     Foreign,
+    /// Empty, or without any table: as good as missing for whoever only reads.
+    #[error("the file is empty")]
+    Empty,
     #[error("its schema has version {found}, this program knows {known}")]
     Newer { found: i64, known: i64 },
     #[error("write-ahead logging is not possible there")]
@@ -35,6 +43,11 @@ pub(super) enum Failure {
     /// A commit went into files that were deleted or replaced meanwhile.
     #[error("{0}")]
     Lost(Box<Self>),
+    /// Where nothing may be written beside the file, it is read only while nobody uses it.
+    #[error("it changes too fast to be read without the files beside it")]
+    Moving,
+    #[error("its log holds changes that cannot be read by who may not write beside the file")]
+    Unmerged,
     #[error("the stored document is damaged: {0}")]
     Damaged(Arc<crate::error::Error>),
     #[error("it was opened read-only")]
@@ -63,6 +76,11 @@ impl Failure {
             self.code(),
             Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch)
         )
+    }
+
+    /// Whether this user lacks the right to open the file, or to make its companions.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen))
     }
 
     fn code(&self) -> Option<ErrorCode> {
@@ -99,7 +117,7 @@ impl Failure {
             _ => None,
         };
         match self {
-            Self::Thread(_) | Self::Ended => BackendError::Unavailable { doing, why, source },
+            Self::Thread(_) | Self::Ended | Self::Moving => BackendError::Unavailable { doing, why, source },
             _ if self.is_busy() => BackendError::Unavailable { doing, why, source },
             _ => BackendError::Fatal { doing, why, source },
         }
@@ -108,10 +126,13 @@ impl Failure {
     fn next_step(&self, waited: Duration) -> String {
         let text = match self {
             Self::Lost(failure) => return failure.next_step(waited),
+            Self::NoPath => "give the path of a file",
             Self::NoDirectory => "make it first, or give another path",
+            Self::NotADirectory(_) => "give the path of a file in a directory",
             Self::NoFile => "give the path of an existing file, or let options().create(true) make it",
             Self::IsDirectory => "give the path of a file in it",
             Self::Foreign => "give another path; nothing in it was changed",
+            Self::Empty => "open it once for writing: that makes a store of it",
             Self::Newer { .. } => "use the newer program that wrote it; nothing in it was changed",
             Self::NoLog => {
                 "put the file on a local disk: network file systems lack the shared memory it needs"
@@ -119,6 +140,8 @@ impl Failure {
             Self::Replaced(_) => {
                 "stop every process that uses the file, put the right one (with its -wal) back in place, and open it again"
             }
+            Self::Moving => "let this user write the directory, or try again later",
+            Self::Unmerged => "let somebody who may write there open it, or mend the rights",
             Self::Damaged(_) => "restore a backup, or remove the document",
             Self::ReadOnly => "open it without read_only to write",
             Self::Thread(_) => "look at the limits of threads and memory of this process",

@@ -63,8 +63,14 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// The absolute path without links, as SQLite resolves it too, so that a later change of directory does no harm.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
+    if path.as_os_str().is_empty() {
+        return Err(Failure::NoPath);
+    }
     if let Ok(found) = fs::canonicalize(path) {
         return if found.is_dir() { Err(Failure::IsDirectory) } else { Ok(found) };
+    }
+    if let Some(file) = path.ancestors().skip(1).find(|ancestor| ancestor.is_file()) {
+        return Err(Failure::NotADirectory(file.display().to_string()));
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let parent = fs::canonicalize(parent).map_err(|_| Failure::NoDirectory)?;

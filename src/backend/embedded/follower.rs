@@ -17,8 +17,8 @@ use super::clock::Clock;
 use super::failure::Failure;
 use super::files::{Bell, Files};
 use super::hub::Hub;
-use super::row::{self, patiently};
-use super::schema::{Purpose, connect};
+use super::row::{self, Row};
+use super::still::Reading;
 use super::writer::Command;
 use crate::id::DocumentId;
 use crate::limits::{EMBEDDED_IDLE_POLLS, EMBEDDED_POLL_WITHOUT_NOTICES};
@@ -38,8 +38,8 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn connect(&self) -> Result<Connection, Failure> {
-        patiently(self.options.busy_timeout, || connect(&self.path, &self.options, Purpose::Read))
+    pub(super) fn connect(&self) -> Result<Reading, Failure> {
+        Reading::open(&self.path, &self.options)
     }
 
     /// Without this thread nobody is told anything: every watch ends, and the next one starts it anew.
@@ -52,7 +52,7 @@ impl Follower {
 
     /// Works until nobody has watched for a while, or the store ends.
     #[expect(clippy::disallowed_methods, reason = "a thread of its own keeps its own timers")]
-    pub(super) fn run(self, connection: &Connection) {
+    pub(super) fn run(self, mut reading: Reading) {
         let woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
         let notices = listen(&Bell::path(&self.path), self.wake.clone());
         let interval = match notices {
@@ -69,7 +69,7 @@ impl Follower {
                     return;
                 }
             }
-            if let Err(failure) = self.look(connection, &hub, is_poll) {
+            if let Err(failure) = self.look(&mut reading, &hub, is_poll) {
                 hub.fail(&failure.told("watching documents", &self.path, self.options.busy_timeout));
             }
             let until_expiry = hub.next_expiry().map(|end| end.0.saturating_sub(self.clock.now().0));
@@ -82,28 +82,33 @@ impl Follower {
         }
     }
 
-    fn look(&self, connection: &Connection, hub: &Hub, is_poll: bool) -> Result<(), Failure> {
+    fn look(&self, reading: &mut Reading, hub: &Hub, is_poll: bool) -> Result<(), Failure> {
         if is_poll {
             self.files.check()?;
         }
-        if !connection.is_autocommit() {
-            // A commit below failed; without this nothing could begin again.
-            connection.prepare_cached("ROLLBACK")?.execute([])?;
-        }
         let due = hub.take_expired(self.clock.now());
         if is_poll || !due.is_empty() {
-            self.sweep(connection)?;
+            self.sweep(reading)?;
         }
-        patiently(self.options.busy_timeout, || {
+        let news = reading.read(|connection| {
+            if !connection.is_autocommit() {
+                // A commit below failed; without this nothing could begin again.
+                connection.prepare_cached("ROLLBACK")?.execute([])?;
+            }
             // One read transaction: all rows below belong to the state that `progress` names.
             connection.prepare_cached("BEGIN")?.execute([])?;
-            let told = self.tell_changes(connection, hub, &due);
+            let news = self.news(connection, hub, &due);
             connection.prepare_cached("COMMIT")?.execute([])?;
-            told
-        })
+            news
+        })?;
+        for (id, row) in news.rows {
+            hub.tell(&id, row);
+        }
+        hub.told_up_to(news.seq);
+        Ok(())
     }
 
-    fn tell_changes(&self, connection: &Connection, hub: &Hub, due: &[DocumentId]) -> Result<(), Failure> {
+    fn news(&self, connection: &Connection, hub: &Hub, due: &[DocumentId]) -> Result<News, Failure> {
         let progress = row::progress(connection, &self.clock)?;
         let mut ids = due.to_vec();
         match hub.told_seq() {
@@ -115,23 +120,28 @@ impl Follower {
             // Just begun, or so far behind that traces of removals are gone.
             _ => ids = hub.watched(),
         }
-        for id in ids {
-            hub.tell(&id, row::read(connection, &self.clock, &id, hub.known(&id))?);
-        }
-        hub.told_up_to(progress.seq);
-        Ok(())
+        let row = |id: DocumentId| {
+            let row = row::read(connection, &self.clock, &id, hub.known(&id))?;
+            Ok((id, row))
+        };
+        Ok(News { rows: ids.into_iter().map(row).collect::<Result<_, Failure>>()?, seq: progress.seq })
     }
 
     /// Asks the writer to remove what has expired, if there is any. A full channel means that it will look anyway.
-    fn sweep(&self, connection: &Connection) -> Result<(), Failure> {
-        let writer = self.commands.as_ref().and_then(mpsc::WeakSender::upgrade);
-        if let Some(writer) = writer
-            && !row::expired(connection, self.clock.now(), 1)?.is_empty()
-        {
+    fn sweep(&self, reading: &mut Reading) -> Result<(), Failure> {
+        let Some(writer) = self.commands.as_ref().and_then(mpsc::WeakSender::upgrade) else { return Ok(()) };
+        if !reading.read(|connection| row::expired(connection, self.clock.now(), 1))?.is_empty() {
             let _ = writer.try_send(Command::Sweep);
         }
         Ok(())
     }
+}
+
+/// What watchers are to be told.
+struct News {
+    rows: Vec<(DocumentId, Row)>,
+    /// Number of the newest change among all.
+    seq: i64,
 }
 
 /// Has the operating system wake this thread when the bell rings. `None` where it cannot: the poll is then faster.

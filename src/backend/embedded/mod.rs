@@ -1,10 +1,10 @@
 //! Documents in one SQLite file that several processes on one machine may share.
 //!
 //! * **Durable** means on the disk: a write is answered after the fsync of the commit that holds it.
-//! * **Group commit.** Writes that wait share one commit (`writer.rs`): many documents are as fast as the disk's
+//! * **Group commit.** Writes that wait share one commit: many documents are as fast as the disk's
 //!   fsync allows, and a lone write waits for nobody.
 //! * **Several processes.** A read sees the newest commit of any process. Watchers in other processes are woken by a
-//!   file notification within milliseconds, with a slow poll behind it (`follower.rs`).
+//!   file notification within milliseconds, with a slow poll behind it.
 //! * **Threads.** One writes, two read, and one follows the file while somebody watches. Nothing blocks the runtime,
 //!   and any tokio runtime does. They end with the last handle; the last process to close empties the log.
 //!
@@ -21,6 +21,7 @@ mod options;
 mod reader;
 mod row;
 mod schema;
+mod still;
 mod threads;
 mod writer;
 

@@ -54,6 +54,8 @@ impl Options {
     }
 
     /// Whether writes are refused. A read-only store is never made, and expired documents are hidden but not removed.
+    /// On Unix the right to read the file is enough; only when a process died while it used the store, somebody who
+    /// may write the directory has to open it once.
     pub const fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self

@@ -11,7 +11,8 @@ use super::clock::Clock;
 use super::failure::Failure;
 use super::files::Files;
 use super::hub::Hub;
-use super::row::{self, Row, patiently};
+use super::row::{self, Row};
+use super::still::Reading;
 use super::{Options, Tally};
 use crate::backend::BackendError;
 use crate::id::DocumentId;
@@ -34,7 +35,7 @@ pub(super) enum Request {
 pub(super) type Requests = Arc<Mutex<mpsc::Receiver<Request>>>;
 
 pub(super) struct Reader {
-    pub(super) connection: Connection,
+    pub(super) reading: Reading,
     pub(super) path: PathBuf,
     pub(super) files: Arc<Files>,
     pub(super) options: Options,
@@ -45,7 +46,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Works until the last handle of the store is dropped.
-    pub(super) fn run(self, requests: &Requests) {
+    pub(super) fn run(mut self, requests: &Requests) {
         loop {
             let request = requests.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
             match request {
@@ -53,24 +54,24 @@ impl Reader {
                 // Nobody waits any more: the work can be saved.
                 Some(Request::One { answer, .. }) if answer.is_closed() => {}
                 Some(Request::One { id, answer }) => {
-                    let found =
-                        self.patiently(|| row::read(&self.connection, &self.clock, &id, self.hub.known(&id)));
+                    let (clock, hub) = (self.clock.clone(), self.hub.clone());
+                    let found = self.read(|connection| row::read(connection, &clock, &id, hub.known(&id)));
                     let _ =
                         answer.send(found.map_err(|failure| self.told(&failure, &format!("reading `{id}`"))));
                 }
                 Some(Request::List { after, limit, answer }) => {
-                    let found =
-                        self.patiently(|| row::list(&self.connection, &self.clock, after.as_ref(), limit));
+                    let clock = self.clock.clone();
+                    let found = self.read(|connection| row::list(connection, &clock, after.as_ref(), limit));
                     let _ = answer.send(found.map_err(|failure| self.told(&failure, "listing documents")));
                 }
             }
         }
     }
 
-    fn patiently<T>(&self, attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    fn read<T>(&mut self, attempt: impl FnMut(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         self.tally.reads.fetch_add(1, Relaxed);
         self.files.check()?;
-        patiently(self.options.busy_timeout, attempt)
+        self.reading.read(attempt)
     }
 
     fn told(&self, failure: &Failure, doing: &str) -> BackendError {

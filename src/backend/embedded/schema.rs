@@ -4,7 +4,7 @@
 //! watchers in other processes find the removal by its `seq` and its revision goes on growing when it is made anew.
 //! `seq` numbers the changes of the whole file: a watcher asks for what is greater than it has seen.
 //!
-//! Names are blobs because SQLite does not define what text functions do with a NUL inside a text.
+//! Names are blobs: they are compared and ordered byte by byte, whatever characters they hold.
 
 use std::path::Path;
 use std::time::Duration;
@@ -70,10 +70,7 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
         (false, Purpose::Write) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.busy_timeout(options.busy_timeout)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
+    prepare(&connection, options)?;
     let is_new = identify_at_once(&connection)?;
     if purpose == Purpose::Write && !options.read_only {
         keep_log(&connection)?;
@@ -90,10 +87,38 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
     } else {
         connection.pragma_update(None, "query_only", true)?;
         if is_new {
-            return Err(Failure::Foreign);
+            return Err(Failure::Empty);
         }
     }
     Ok(connection)
+}
+
+/// A connection for reading that takes the file as it lies there, without its companions and without locks: right
+/// only while nobody uses the file.
+pub(super) fn connect_still(path: &Path, options: &Options) -> Result<Connection, Failure> {
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let mut address = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                address.push(char::from(*byte))
+            }
+            other => address.push_str(&format!("%{other:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    let connection = Connection::open_with_flags(address, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    prepare(&connection, options)?;
+    connection.pragma_update(None, "query_only", true)?;
+    if identify_at_once(&connection)? { Err(Failure::Empty) } else { Ok(connection) }
+}
+
+fn prepare(connection: &Connection, options: &Options) -> Result<(), Failure> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
 }
 
 /// As [`identify`], from one state of the file: another process may be making the store at this moment, and its marks

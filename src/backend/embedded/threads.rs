@@ -12,6 +12,7 @@ use super::follower::Follower;
 use super::reader::{Reader, Requests};
 use super::row::{self, patiently};
 use super::schema::{Purpose, connect};
+use super::still::Reading;
 use super::writer::{Pace, Writer};
 use crate::limits::EMBEDDED_WRITES_WAITING_MAX;
 
@@ -66,10 +67,10 @@ impl Shared {
         let (path, options) = (self.path.clone(), self.options.clone());
         let (clock, hub, tally) = (self.clock.clone(), self.hub.clone(), self.tally.clone());
         let begin = move || {
-            let connection = patiently(options.busy_timeout, || connect(&path, &options, Purpose::Read))?;
-            patiently(options.busy_timeout, || row::progress(&connection, &clock))?;
+            let mut reading = Reading::open(&path, &options)?;
+            reading.read(|connection| row::progress(connection, &clock))?;
             let files = Arc::new(Files::of(&path));
-            Ok((Reader { connection, path, files: files.clone(), options, clock, hub, tally }, files))
+            Ok((Reader { reading, path, files: files.clone(), options, clock, hub, tally }, files))
         };
         self.files = self.start("sp-sync-read", begin, move |reader| reader.run(&requested)).await?;
         Ok(())
@@ -87,16 +88,16 @@ impl Shared {
             woken: self.woken.clone(),
         };
         let begin = move || match follower.connect() {
-            Ok(connection) => {
+            Ok(reading) => {
                 let files = follower.files.clone();
-                Ok(((follower, connection), files))
+                Ok(((follower, reading), files))
             }
             Err(failure) => {
                 follower.give_up(&failure);
                 Err(failure)
             }
         };
-        let work = |(follower, connection): (Follower, _)| follower.run(&connection);
+        let work = |(follower, reading): (Follower, _)| follower.run(reading);
         let started = self.start("sp-sync-follow", begin, work).await;
         if let Err(failure @ Failure::Thread(_)) = &started {
             self.hub.unfollow(true);

@@ -10,8 +10,9 @@ use sp_sync::{Action, Batch, DocumentId, SyncClient};
 use crate::output::{Outcome, Problem};
 use crate::set::nothing_to_do;
 use crate::store::{
-    Access, Common, Store, document_id, json as parse_json, json_or_text, key_value, leave, text,
+    Access, Common, Store, called, document_id, json_of_line, json_or_text, key_value, leave, text,
 };
+use crate::words::{place, told};
 
 #[derive(clap::Args)]
 pub(crate) struct Add {
@@ -75,9 +76,15 @@ async fn ask(store: &Store, request: Request<Action>) -> Outcome<()> {
 }
 
 async fn add(arguments: &Add, store: &Store, client: &SyncClient, batch: Actions) -> Outcome<()> {
-    let receipt: Receipt = client.add_actions(batch.members).await?;
+    let Actions { members, names, lines } = batch;
+    let receipt: Receipt = client.add_actions(members).await.map_err(|error| {
+        match place(&error).and_then(|index| lines.get(index)) {
+            Some(line) => Problem::Failed(format!("{line}: {}", told(&error))),
+            None => error.into(),
+        }
+    })?;
     let revision = receipt.revision().0;
-    for (id, name) in receipt.ids().iter().zip(&batch.names) {
+    for (id, name) in receipt.ids().iter().zip(&names) {
         store
             .output
             .line(|| id.to_string(), || json!({ "id": id.as_str(), "action": name, "revision": revision }))?;
@@ -105,13 +112,15 @@ enum Asked {
 struct Actions {
     members: Batch,
     names: Vec<String>,
+    /// Where each was read, when they come from a file.
+    lines: Vec<String>,
 }
 
 impl Actions {
     fn then(self, name: String, info: Value) -> Self {
-        let Self { members, mut names } = self;
+        let Self { members, mut names, lines } = self;
         names.push(name.clone());
-        Self { members: members.then_named(name, info), names }
+        Self { members: members.then_named(name, info), names, lines }
     }
 }
 
@@ -150,15 +159,17 @@ fn value_of(action: Option<&ActionType>, key: &str, text: &str) -> Value {
 
 fn read_batch(path: &str) -> Outcome<Actions> {
     let mut actions = Actions::default();
+    let from = called(path);
     for (number, line) in text(path)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let at = format!("{path}, line {}", number + 1);
+        let at = format!("{from}, line {}", number + 1);
         let no_action = || Problem::Usage(format!("{at}: needs a JSON object with a text \"action\""));
-        let Value::Object(mut object) = parse_json(&at, line)? else { return Err(no_action()) };
+        let Value::Object(mut object) = json_of_line(&at, line)? else { return Err(no_action()) };
         let Some(Value::String(name)) = object.shift_remove("action") else { return Err(no_action()) };
         actions = actions.then(name, Value::Object(object));
+        actions.lines.push(at);
     }
     if actions.names.is_empty() {
-        return Err(nothing_to_do(&format!("at least one action in {path}")));
+        return Err(nothing_to_do(&format!("at least one action in {from}")));
     }
     Ok(actions)
 }

@@ -11,6 +11,7 @@ mod set;
 mod store;
 mod take;
 mod watch;
+mod words;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,8 @@ use sp_sync::backend::BackendError;
 use sp_sync::catalogue::REDACTED;
 use sp_sync::document::{Document, is_reserved};
 
+use crate::words::{told, told_of_store};
+
 /// How a command ended, or why it could not do what was asked.
 pub(crate) type Outcome<T = ExitCode> = Result<T, Problem>;
 
@@ -48,14 +50,14 @@ impl From<sp_sync::Error> for Problem {
     fn from(error: sp_sync::Error) -> Self {
         match error {
             sp_sync::Error::Timeout { .. } => Self::Timeout(error.to_string()),
-            _ => Self::Failed(error.to_string()),
+            _ => Self::Failed(told(&error)),
         }
     }
 }
 
 impl From<BackendError> for Problem {
     fn from(error: BackendError) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(told_of_store(&error))
     }
 }
 
@@ -83,6 +85,15 @@ impl Output {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = !json && !unwanted && std::io::stdout().is_terminal();
         Self { json, colour, redacting: (!show_sensitive).then(|| catalogue.clone()) }
+    }
+
+    /// For results without anything sensitive.
+    pub(crate) fn plain(json: bool) -> Self {
+        Self { json, colour: false, redacting: None }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// One result: `text` for people, `value` for programs.

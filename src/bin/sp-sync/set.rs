@@ -6,7 +6,7 @@ use sp_sync::backend::Revision;
 
 use crate::output::{Outcome, Problem};
 use crate::store::{
-    Access, Common, Store, document_id, json as parse_json, json_or_text, key_value, leave, text,
+    Access, Common, Store, called, document_id, json as parse_json, json_or_text, key_value, leave, text,
 };
 
 #[derive(clap::Args)]
@@ -59,7 +59,7 @@ pub(crate) async fn set(arguments: &Set) -> Outcome<()> {
 impl Set {
     fn data(&self) -> Outcome<Value> {
         match self.data.as_deref() {
-            Some("-") => parse_json("--data", &text("-")?),
+            Some("-") => parse_json(called("-"), &text("-")?),
             Some(given) => parse_json("--data", given),
             None => {
                 let entries = self.entries.iter().enumerate();

@@ -6,6 +6,7 @@ use sp_sync::backend::{Backend as _, Embedded, Stored};
 use sp_sync::{Catalogue, DocumentId, Identity, SyncClient};
 
 use crate::output::{Outcome, Output, Problem};
+use crate::words::told;
 
 /// What every command on documents takes.
 #[derive(clap::Args)]
@@ -80,6 +81,14 @@ impl Common {
                 "there is no file {file}: look at --store, or make it with `sp-sync set DOC --create --store {file}`"
             )));
         }
+        // Nothing was ever stored there. Whoever only reads could not even open it, and writing would make a store of it.
+        if access != Access::Create && path.metadata().is_ok_and(|found| found.is_file() && found.len() == 0)
+        {
+            let file = path.display();
+            return Err(Problem::Failed(format!(
+                "the file {file} is empty: `sp-sync set DOC --create --store {file}` makes a store of it"
+            )));
+        }
         let options = Embedded::options().create(access == Access::Create).read_only(access == Access::Read);
         let embedded = options.open(path).await?;
         let output = Output::new(self.json, self.show_sensitive, &catalogue);
@@ -134,7 +143,7 @@ pub(crate) async fn leave(client: SyncClient) -> Outcome<()> {
 
 /// The name of a document on the command line.
 pub(crate) fn document_id(text: &str) -> Result<DocumentId, String> {
-    DocumentId::new(text).map_err(|error| error.to_string())
+    DocumentId::new(text).map_err(|error| told(&error))
 }
 
 /// `KEY=VALUE`, with the place of the argument for the message: never the argument, which may be a secret (C64).
@@ -160,11 +169,22 @@ pub(crate) fn json(option: &str, text: &str) -> Outcome<serde_json::Value> {
     })
 }
 
+/// JSON from one line of several; `at` names it.
+pub(crate) fn json_of_line(at: &str, line: &str) -> Outcome<serde_json::Value> {
+    let not_json = |error: serde_json::Error| format!("{at}, column {}: not JSON", error.column());
+    serde_json::from_str(line).map_err(|error| Problem::Usage(not_json(error)))
+}
+
+/// What a path of a file to read is called in messages: `-` is the standard input.
+pub(crate) fn called(path: &str) -> &str {
+    if path == "-" { "standard input" } else { path }
+}
+
 /// The text of a file, or of the standard input for `-`.
 pub(crate) fn text(path: &str) -> Outcome<String> {
     let read = match path {
         "-" => std::io::read_to_string(std::io::stdin()),
         path => std::fs::read_to_string(path),
     };
-    read.map_err(|error| Problem::Failed(format!("{path}: cannot be read: {error}")))
+    read.map_err(|error| Problem::Failed(format!("{}: cannot be read: {error}", called(path))))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sp_sync::client::Deliveries;
 use sp_sync::{Delivery, DocumentId, Failure};
 use tokio::time::timeout;
@@ -51,7 +51,7 @@ struct End {
 
 pub(crate) async fn run(arguments: &Take) -> Outcome<()> {
     let respond = match &arguments.end.respond {
-        Some(text) => Some(parse_json("--respond", text)?),
+        Some(text) => Some(response(text)?),
         None => None,
     };
     let store = arguments.common.open(Access::Write).await?;
@@ -59,6 +59,9 @@ pub(crate) async fn run(arguments: &Take) -> Outcome<()> {
         let known: Vec<&str> = store.catalogue.executors().map(|executor| executor.name.as_str()).collect();
         let (given, known) = (&arguments.executor, known.join(", "));
         return Err(Problem::Failed(format!("the catalogue has no executor `{given}`; it knows {known}")));
+    }
+    if let Some(Value::Object(fields)) = &respond {
+        fits_some(&store, &arguments.executor, fields)?;
     }
     let client = store.connect_existing(&arguments.document).await?;
     let mut deliveries = client.executor(arguments.executor.as_str()).subscribe();
@@ -68,6 +71,22 @@ pub(crate) async fn run(arguments: &Take) -> Outcome<()> {
     let left = leave(client).await;
     store.close().await;
     taken.and(left)
+}
+
+/// What is no response of any kind is refused before an action is taken, and one of its attempts used up.
+fn response(text: &str) -> Outcome<Value> {
+    match parse_json("--respond", text)? {
+        object @ Value::Object(_) => Ok(object),
+        _ => Err(Problem::Usage("--respond: a response is a JSON object".into())),
+    }
+}
+
+fn fits_some(store: &Store, executor: &str, fields: &Map<String, Value>) -> Outcome<()> {
+    let mut actions = store.catalogue.actions_of(executor);
+    match actions.any(|action| store.catalogue.build_response(&action.name, fields.clone()).is_ok()) {
+        true => Ok(()),
+        false => Err(Problem::Usage(format!("--respond: no action of `{executor}` has such a response"))),
+    }
 }
 
 async fn take(

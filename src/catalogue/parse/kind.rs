@@ -19,6 +19,28 @@ use crate::catalogue::{
 pub(super) const BUILT_IN: [&str; 9] =
     ["string", "bool", "int", "number", "url", "timestamp", "enum", "array", "object"];
 
+/// What these types are called elsewhere.
+const ELSEWHERE: [(&str, &str); 18] = [
+    ("str", "string"),
+    ("text", "string"),
+    ("boolean", "bool"),
+    ("integer", "int"),
+    ("i32", "int"),
+    ("i64", "int"),
+    ("long", "int"),
+    ("float", "number"),
+    ("f64", "number"),
+    ("double", "number"),
+    ("decimal", "number"),
+    ("uri", "url"),
+    ("date", "timestamp"),
+    ("datetime", "timestamp"),
+    ("list", "array"),
+    ("map", "object"),
+    ("dict", "object"),
+    ("json", "object"),
+];
+
 /// Which limits belong to which types.
 const LIMITS: [(&str, &[&str]); 5] = [
     ("min", &["int", "number"]),
@@ -72,12 +94,20 @@ pub(super) fn kind(section: &mut Section<'_>, report: &mut Report<'_>, types: &T
         let instead = format!("write `type = \"…\"` with one of {}", listed(types.names()));
         report.add(section.at(), &section.path, "`type` is missing", instead);
     }
-    let (_, value) = section.get(report, "type")?;
-    let name = known_type(section, report, types, "type", value)?;
+    let named = section.get(report, "type");
+    let Some(name) = named.and_then(|(_, value)| known_type(section, report, types, "type", value)) else {
+        // Which limits belong here cannot be known, so that none is blamed.
+        for (key, _) in LIMITS {
+            let _ = section.get(report, key);
+        }
+        return None;
+    };
     // The items of an array may be an enum whose values stand beside them.
     let of_items = (name == "array").then(|| section.get(report, "items")).flatten();
     let item_name = of_items.and_then(|(_, value)| value.get_ref().as_str());
-    refuse_foreign_limits(section, report, name, item_name == Some("enum"));
+    // Beside items of an unknown type values are not blamed.
+    let takes_values = item_name.is_some_and(|item| item == "enum" || !types.has(item));
+    refuse_foreign_limits(section, report, name, takes_values);
     if name != "array" {
         return simple(section, report, types, name);
     }
@@ -107,7 +137,12 @@ fn known_type<'d>(
 ) -> Option<&'d str> {
     let name = value.get_ref().as_str().filter(|name| types.has(name));
     if name.is_none() {
-        let hint = did_you_mean(value.get_ref().as_str().unwrap_or_default(), types.names());
+        let given = value.get_ref().as_str().unwrap_or_default();
+        let elsewhere = ELSEWHERE.iter().find(|(other, _)| other.eq_ignore_ascii_case(given));
+        let hint = match (did_you_mean(given, types.names()), elsewhere) {
+            (near, Some((_, name))) if near.is_empty() => format!(" (did you mean `{name}`?)"),
+            (near, _) => near,
+        };
         let problem = format!("{} is no type{hint}", described(value.get_ref()));
         let instead = format!("write one of {} or declare it in [types]", listed(types.names()));
         report.add(value.span().start, &joined(&section.path, key), problem, instead);
@@ -115,9 +150,9 @@ fn known_type<'d>(
     name
 }
 
-fn refuse_foreign_limits(section: &mut Section<'_>, report: &mut Report<'_>, name: &str, enum_items: bool) {
+fn refuse_foreign_limits(section: &mut Section<'_>, report: &mut Report<'_>, name: &str, takes_values: bool) {
     for (key, owners) in LIMITS {
-        let holds = owners.contains(&name) || (key == "values" && enum_items);
+        let holds = owners.contains(&name) || (key == "values" && takes_values);
         // Asked for in any case: it is a known key, in the wrong place.
         if let Some((key_at, _)) = section.get(report, key)
             && !holds

@@ -5,6 +5,8 @@ use std::{
     process::{Command, Output},
 };
 
+use serde_json::{Value, json};
+
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_sp-sync"))
         .args(arguments)
@@ -72,11 +74,49 @@ fn a_comparison_tells_by_its_status_whether_programs_still_understand_each_other
         (status, out.as_str()),
         (Some(1), "INCOMPATIBLE: types.onboardingStep: the value `welcome` was removed\n")
     );
+    let same = run(&["catalogue", "diff", "action_types.toml", "action_types.toml"]);
+    assert_eq!(same, (Some(0), "no differences\n".into(), String::new()));
     assert_eq!(run(&["catalogue", "diff", "action_types.toml", "missing.toml"]).0, Some(2));
     let (_, help, _) = run(&["catalogue", "diff", "--help"]);
     assert!(
         help.contains("Exit status: 0 when every change is compatible, 1 when one is not, 2 when"),
         "{help}"
+    );
+}
+
+#[test]
+fn programs_read_one_json_value_per_line() {
+    let json = |arguments: &[&str]| {
+        let (status, out, err) = run(&[arguments, &["--json"]].concat());
+        (
+            status,
+            out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>(),
+            err,
+        )
+    };
+    let (status, lines, err) = json(&["catalogue", "check", "action_types.toml"]);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    assert_eq!(lines, [json!({ "file": "action_types.toml", "actions": 49, "executors": 2 })]);
+
+    let wrong = catalogue_text().replacen("format  = 1", "format  = 1\nx = 1\ny = 1", 1);
+    let wrong = file("wrong-for-programs.toml", wrong.as_bytes());
+    let (status, lines, err) = json(&["catalogue", "check", wrong.to_str().unwrap()]);
+    assert_eq!((status, lines.len()), (Some(2), 2), "{err}");
+    assert_eq!((&lines[0]["path"], &lines[0]["column"]), (&json!("x"), &json!(1)));
+    assert!(
+        lines[1]["problem"].as_str().unwrap().contains("no key `y`") && err.ends_with("2 mistakes\n"),
+        "{err}"
+    );
+
+    let shorter = catalogue_text().replace("\"welcome\", ", "");
+    let shorter = file("shorter.toml", shorter.as_bytes());
+    let (status, lines, _) = json(&["catalogue", "diff", "action_types.toml", shorter.to_str().unwrap()]);
+    let what = "the value `welcome` was removed";
+    assert_eq!(status, Some(1));
+    assert_eq!(lines, [json!({ "compatible": false, "path": "types.onboardingStep", "what": what })]);
+    assert_eq!(
+        json(&["catalogue", "diff", "action_types.toml", "action_types.toml"]),
+        (Some(0), vec![], String::new())
     );
 }
 

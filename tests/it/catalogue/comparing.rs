@@ -121,3 +121,26 @@ fn an_action_that_moves_to_another_executor_breaks() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].to_string(), "INCOMPATIBLE: actions.door.close: the action moved to `gate`");
 }
+
+#[test]
+fn a_changed_limit_is_shown_old_and_new() {
+    let told = |from: &str, to: &str| {
+        let found = Catalogue::diff(&parse(OLD), &parse(&OLD.replace(from, to)));
+        found.into_iter().map(|change| change.what).collect::<Vec<_>>()
+    };
+    let [sent, answered] =
+        ["executors", "requesters"].map(|who| format!("{who} that check may refuse values"));
+    assert_eq!(told("max_len = 8", "max_len = 9"), [format!("`max_len` changed from 8 to 9: {sent}")]);
+    assert_eq!(told("max_len = 8, ", ""), [format!("`max_len` changed from 8 to no limit: {sent}")]);
+    assert_eq!(
+        told("min = 0, max = 180", "max = 90"),
+        [
+            format!("`min` changed from 0 to no limit: {answered}"),
+            format!("`max` changed from 180 to 90: {answered}")
+        ]
+    );
+    assert_eq!(
+        told("items = \"int\"", "items = \"int\", max_len = 3"),
+        [format!("`max_len` changed from no limit to 3: {sent}")]
+    );
+}

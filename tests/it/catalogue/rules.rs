@@ -45,6 +45,36 @@ fn the_right_catalogue_is_right_and_so_is_the_built_in_one() {
     assert_eq!(built_in.actions_of("onboarding").count(), 22);
 }
 
+/// One mistake, one violation: what follows from it is not blamed.
+#[test]
+fn an_unknown_type_blames_none_of_its_limits() {
+    let angle = "line 14, column 18: actions.door.open.response.angle.type";
+    for (limits, given, meant) in [
+        ("min = 10, max = 2", "integer", "int"),
+        ("max_len = 3, values = [\"a\"]", "text", "string"),
+        ("items = \"string\", max_len = 3", "list", "array"),
+        ("min = 0.5", "Float", "number"),
+    ] {
+        let expected = format!("{angle}: `{given}` is no type (did you mean `{meant}`?)");
+        breaks("type = \"int\"", &format!("type = \"{given}\", {limits}"), &expected);
+    }
+    breaks("\"int\"", "7, min = 10", &format!("{angle}: a number is no type;"));
+    breaks(
+        "type = \"int\"",
+        "min = 10",
+        "line 14, column 1: actions.door.open.response.angle: `type` is missing",
+    );
+    let items = "type = \"array\", items = \"enm\", values = [\"a\"]";
+    breaks(
+        "type = \"int\"",
+        items,
+        "line 14, column 35: actions.door.open.response.angle.items: `enm` is no type (did you mean `enum`?)",
+    );
+    // A key that is none stays wrong beside it.
+    let found = violations(&RIGHT.replace("type = \"int\"", "type = \"integer\", minn = 3"));
+    assert_eq!(found.len(), 2, "{found:#?}");
+}
+
 #[test]
 fn rule_1_names_have_one_form() {
     breaks(

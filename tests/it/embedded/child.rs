@@ -63,6 +63,7 @@ async fn child() {
         "fill" => fill(&path).await,
         "break" => break_down(&path).await,
         "read only" => read_only(&path).await,
+        "crashed" => crashed(&path).await,
         other => panic!("no such role: {other}"),
     }
 }
@@ -172,9 +173,31 @@ async fn break_down(path: &Path) {
     say(&format!("broke down after {held}"));
 }
 
-/// Meets a file system that allows no writing.
+/// Meets a file system that allows no writing: a store that only reads is opened nevertheless, and follows when
+/// another process, which may write there, does.
 async fn read_only(path: &Path) {
     let failure = Embedded::open(path).await.unwrap_err().to_string();
     assert!(failure.contains("exam.db") && failure.contains("read"), "{failure}");
+    let store = Embedded::options().read_only(true).open(path).await.unwrap();
+    assert_eq!(present(&store, &id("kept-4")).await.unwrap().0, 4);
+    let names = store.directory().unwrap().list(None, 100).await.unwrap();
+    assert_eq!(names.len(), 20);
+    let mut changes = store.watch(&id("kept-3")).await.unwrap();
+    while let Some(change) = changes.next().await {
+        match change.unwrap() {
+            Change::Updated(stored) => say(&format!("told {}", number(&stored.document))),
+            Change::Removed => break,
+        }
+    }
+    assert!(present(&store, &id("kept-3")).await.is_none());
+    assert_eq!(present(&store, &id("kept-4")).await.unwrap().0, 4);
+    store.close().await;
+    say(&format!("refused: {failure}"));
+}
+
+/// Meets a log that holds commits, and may not write: to leave them out would be a lie.
+async fn crashed(path: &Path) {
+    let failure = Embedded::options().read_only(true).open(path).await.unwrap_err().to_string();
+    assert!(failure.contains("exam.db") && failure.contains("its log holds changes"), "{failure}");
     say(&format!("refused: {failure}"));
 }

@@ -1,7 +1,7 @@
 //! Whatever happens to the file is told with its name and the next step; nothing panics and nothing is lost silently.
 
 use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -109,6 +109,36 @@ async fn a_missing_file_is_made_only_on_demand() {
         assert!(failure.contains("does not exist") && failure.contains("exam.db"), "{failure}");
     }
     assert!(!scratch.file().exists());
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_one_is_told() {
+    let failure = Embedded::open("").await.unwrap_err().to_string();
+    assert!(failure.contains("the path is empty; give the path of a file"), "{failure}");
+    let scratch = Scratch::new();
+    made(&scratch.file()).await;
+    for below in ["x.db", "deep/x.db"] {
+        let failure = Embedded::open(scratch.file().join(below)).await.unwrap_err().to_string();
+        let file = scratch.file();
+        let expected = format!("`{}` is a file, not a directory", file.display());
+        assert!(failure.contains(&expected), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_told_to_readers_and_made_a_store_by_writers() {
+    let scratch = Scratch::new();
+    fs::write(scratch.file(), "").unwrap();
+    let read_only = || Embedded::options().read_only(true).open(scratch.file());
+    let failure = read_only().await.unwrap_err();
+    assert!(matches!(failure, BackendError::Fatal { .. }), "{failure:?}");
+    let text = failure.to_string();
+    assert!(
+        text.contains("exam.db") && text.contains("the file is empty; open it once for writing"),
+        "{text}"
+    );
+    Embedded::options().create(false).open(scratch.file()).await.unwrap().close().await;
+    read_only().await.unwrap().close().await;
 }
 
 #[tokio::test]
@@ -246,12 +276,40 @@ fn a_commit_that_the_disk_interrupts_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_file_system_without_writing_is_told() {
+async fn a_file_system_without_writing_is_told_and_can_be_read() {
     let scratch = Scratch::new();
     made(&scratch.file()).await;
     let mounts =
         "mount --bind \"$SP_SYNC_DIR\" \"$SP_SYNC_DIR\" && mount -o remount,ro,bind \"$SP_SYNC_DIR\"";
-    let Some(child) = child::start_with_mounts("read only", &scratch.file(), mounts) else { return };
+    let Some(mut child) = child::start_with_mounts("read only", &scratch.file(), mounts) else { return };
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "told 3"), "the child ended early");
+    // Here the same directory may be written: the reader notices that the file is no longer left alone.
+    let store = Embedded::open(scratch.file()).await.unwrap();
+    let mut revision = store.read(&id("kept-3")).await.unwrap().unwrap().revision;
+    for number in 100..103 {
+        revision = write(&store, &id("kept-3"), numbered(number), Some(revision)).await.unwrap().revision;
+        assert!(lines.any(|line| line == format!("told {number}")), "{number} was not told");
+    }
+    store.remove(&id("kept-3"), None).await.unwrap();
+    assert!(lines.any(|line| line.starts_with("refused: ")));
+    assert!(child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn an_unreadable_log_is_not_passed_over() {
+    let scratch = Scratch::new();
+    made(&scratch.file()).await;
+    // What a crash leaves: commits in the log, and nobody who may write to put them into the file.
+    let store = Embedded::open(scratch.file()).await.unwrap();
+    write(&store, &id("new"), numbered(1), None).await.unwrap();
+    let copy = Scratch::new();
+    for name in ["exam.db", "exam.db-wal"] {
+        fs::copy(scratch.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let mounts =
+        "mount --bind \"$SP_SYNC_DIR\" \"$SP_SYNC_DIR\" && mount -o remount,ro,bind \"$SP_SYNC_DIR\"";
+    let Some(child) = child::start_with_mounts("crashed", &copy.file(), mounts) else { return };
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("refused"), "{text}");

@@ -38,6 +38,18 @@ fn the_two_commands_of_the_readme_are_what_ci_runs() {
     }
 }
 
+/// What is hidden from the crate's page is not hidden from who reads or pastes the README.
+#[test]
+fn no_program_of_the_readme_has_hidden_lines() {
+    let readme = read("README.md");
+    let programs = readme.split("\n```rust").skip(1).filter_map(|after| after.split("\n```").next());
+    for program in programs {
+        let hidden = program.lines().find(|line| *line == "#" || line.starts_with("# "));
+        assert!(hidden.is_none(), "a reader of the README sees: {hidden:?}");
+        assert!(program.contains("async fn main()"), "no whole program: {program}");
+    }
+}
+
 #[test]
 fn every_example_is_in_the_readme_and_runs_in_ci() {
     for example in examples() {
@@ -52,7 +64,7 @@ fn versions_match() {
     let version = env!("CARGO_PKG_VERSION");
     let (minor, _) = version.rsplit_once('.').unwrap();
     assert!(
-        read("README.md").contains(&format!("sp-sync = \"{minor}\"")),
+        read("README.md").contains(&format!("sp-sync = {{ version = \"{minor}\"")),
         "the README shows another version"
     );
     let changelog = read("CHANGELOG.md");

@@ -1,0 +1,87 @@
+//! The library speaks to programmers; here its refusals are put into the words of the command line.
+
+use sp_sync::Error;
+use sp_sync::backend::BackendError;
+
+/// What a refusal or failure means for whoever typed the command. Says no more about values than the error does (C64).
+pub(crate) fn told(error: &Error) -> String {
+    match error {
+        Error::NotAnObject { what, found } => format!("{} must be a JSON object, not {found}", subject(what)),
+        Error::Reserved { what, key, instead } => {
+            let instead = match key.as_str() {
+                "_sp" => "it is the bookkeeping of sp-sync",
+                key if key.ends_with("Actions") => {
+                    "actions are added with `sp-sync add`, and leave with `take`, `withdraw` or `clear`"
+                }
+                _ => instead,
+            };
+            format!("{} may not contain the key `{key}`: {instead}", subject(what))
+        }
+        Error::CorruptArray { executor, found } => format!(
+            "`{executor}Actions` holds {found}, not an array: `sp-sync clear DOC {executor}` empties it on purpose"
+        ),
+        Error::Full { executor, waiting, limit } => format!(
+            "{waiting} actions already wait for `{executor}`, the limit is {limit}: `take`, `withdraw` or `clear` some first"
+        ),
+        Error::NotFound { document } => format!(
+            "there is no document `{document}`: it was removed or has expired; `sp-sync set {document}` makes it"
+        ),
+        Error::Invalid { what: "document id", why } if why.contains("bare SID") => {
+            "it looks like a bare SID: put `Session_` or `Proctor_Room_` before it".into()
+        }
+        Error::Invalid { what: "request", why } => match why.split_once(" does not answer") {
+            Some((action, _)) => format!("{action} does not answer: leave --respond-to out"),
+            None => why.clone(),
+        },
+        Error::Backend { .. } => on_store(&error.to_string()),
+        other => match place(other) {
+            Some(index) => without_place(&other.to_string(), index),
+            None => other.to_string(),
+        },
+    }
+}
+
+/// The same for a failure of the store itself.
+pub(crate) fn told_of_store(error: &BackendError) -> String {
+    on_store(&error.to_string())
+}
+
+/// Commands that only read do so by themselves; there is no option for it.
+fn on_store(message: &str) -> String {
+    message.replace(", or open it with read_only", "")
+}
+
+/// Which action of several the error is about, from 0.
+pub(crate) fn place(error: &Error) -> Option<usize> {
+    match error {
+        Error::UnknownAction { index, .. }
+        | Error::MissingField { index, .. }
+        | Error::UnknownField { index, .. }
+        | Error::WrongType { index, .. }
+        | Error::OutOfRange { index, .. } => Some(index.unwrap_or(0)),
+        Error::Reserved { what, .. } => match what.split_once(" (index ") {
+            Some((_, index)) => index.strip_suffix(')')?.parse().ok(),
+            None => Some(0),
+        },
+        _ => None,
+    }
+}
+
+fn without_place(message: &str, index: usize) -> String {
+    let rest = message.strip_prefix(&format!("action {index} of the batch"));
+    rest.map_or(message, |rest| rest.trim_start_matches([':', ',', ' '])).to_owned()
+}
+
+/// What was given, where the library names one of its functions.
+fn subject(what: &str) -> String {
+    let alone = what.split_once(" (index ").map_or(what, |(action, _)| action);
+    if let Some(action) = alone.strip_prefix("info of ").or_else(|| alone.strip_prefix("response to ")) {
+        return format!("the fields of `{action}`");
+    }
+    match what {
+        "unset" => "the keys to remove".into(),
+        "response" => "the response".into(),
+        "set_sync data" => "the data".into(),
+        other => other.into(),
+    }
+}
