@@ -346,7 +346,10 @@ pub(crate) fn unquoted(message: &str) -> String {
     if message.starts_with("missing field") {
         return message.to_owned();
     }
-    match message.rsplit_once(", expected ") {
+    let own = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+    let expected =
+        message.rsplit_once(", expected ").filter(|_| own.iter().any(|own| message.starts_with(own)));
+    match expected {
         Some((_, expected)) => format!("it should be {expected}"),
         None => "it is of another type".to_owned(),
     }

@@ -19,7 +19,7 @@ use crate::catalogue::Catalogue;
 use crate::document::{Document, Rules};
 use crate::error::{Error, Result, Retry};
 use crate::id::{DocumentId, Identity};
-use crate::limits::{OPERATIONS_WAITING_MAX, REQUESTS_WAITING_MAX, TTL_MAX};
+use crate::limits::{OPERATIONS_WAITING_MAX, REQUESTS_WAITING_MAX, SETTING_MAX, TTL_MAX};
 use crate::token::TokenProvider;
 
 /// Collects what a client needs; made by [`SyncClient::builder`].
@@ -147,6 +147,7 @@ impl Builder {
         let backend = self.backend.ok_or_else(|| missing("backend", ".backend(…)"))?;
         let id = self.id.ok_or_else(|| missing("document id", ".document_id(…)"))?;
         let identity = self.identity.ok_or_else(|| missing("identity", ".identity(…)"))?;
+        let kept = self.instance.is_some();
         let instance: Arc<str> = match self.instance {
             Some(instance) => check_instance(instance)?.into(),
             None => random(8).into(),
@@ -170,6 +171,7 @@ impl Builder {
             })??;
 
         let facts = backend.facts();
+        self.settings.check_rate(facts.writes_per_second)?;
         let rules = Rules {
             document_bytes_max: facts.document_bytes_max,
             waiting_max: self.settings.waiting_max,
@@ -185,14 +187,14 @@ impl Builder {
             settings: self.settings.clone(),
             facts,
             catalogue: self.catalogue.clone(),
+            kept,
             fresh: random(12).into(),
             renewable: self.tokens.is_some(),
         };
         let machine = Machine::new(config, opened, Instant::now());
         let Some(state) = machine.state().cloned() else { return Err(Error::Closed) };
         let (catalogue, settings) = (self.catalogue, self.settings);
-        let shared =
-            Arc::new(Shared::new(backend, id, identity, instance, catalogue, settings, self.plain, state));
+        let shared = Arc::new(Shared::new(backend, id, identity, instance, catalogue, settings, state));
         let (commands, receiver) = mpsc::channel(OPERATIONS_WAITING_MAX + REQUESTS_WAITING_MAX);
         tokio::spawn(Driver::new(machine, shared.clone(), receiver, watch).run());
         if let Some(tokens) = self.tokens {
@@ -231,7 +233,7 @@ impl Opening<'_> {
             };
             failures += 1;
             let wait = match &error {
-                BackendError::RateLimited { retry_after: Some(wait) } => *wait,
+                BackendError::RateLimited { retry_after: Some(wait) } => (*wait).min(SETTING_MAX),
                 _ => self.settings.backoff(failures),
             };
             if !error.is_transient() || Instant::now() + wait >= until {

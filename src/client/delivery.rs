@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::SyncClient;
-use super::hand::Hand;
+use super::hand::{AnswerRight, Hand};
 use super::machine::{Addition, Ending, response_object};
 use super::shared::{Command, object};
 use crate::action::Action;
 use crate::document::{Failure, Item};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::id::{ActionId, Executor};
 
 /// An action to be carried out. Say how it ended with [`finish`](Self::finish), [`respond`](Self::respond),
@@ -110,6 +110,11 @@ impl Delivery {
     /// As [`finish`](Self::finish).
     pub async fn respond(self, response: impl Serialize) -> Result<()> {
         match self.check(&response) {
+            Ok(_) if !self.hand.answer.take() => {
+                let what = format!("the right to answer action {}", self.id());
+                self.leave(Ending::Finished { response: None, reply: None });
+                Err(Error::NotHeld { what })
+            }
             Ok(fields) => {
                 let (reply, told) = oneshot::channel();
                 self.end(Ending::Finished { response: Some(fields), reply: Some(reply) }, told).await
@@ -176,7 +181,9 @@ impl Delivery {
     /// The end with this response, or the failure that an unfit response is (C53).
     pub(super) fn ending(&self, response: impl Serialize) -> Ending {
         match self.check(&response) {
-            Ok(fields) => Ending::Finished { response: Some(fields), reply: None },
+            Ok(fields) => {
+                Ending::Finished { response: Some(fields).filter(|_| self.hand.answer.take()), reply: None }
+            }
             Err(error) => unfit(&error),
         }
     }
@@ -191,8 +198,10 @@ fn unfit(error: &Error) -> Ending {
 }
 
 /// The right to answer one action once, after its delivery was [detached](Delivery::detach) or given as an event.
+/// Clones, and all others who were given the same action, share it: the first answer counts.
 #[derive(Clone, Debug)]
 pub struct Responder {
+    right: Arc<AnswerRight>,
     client: SyncClient,
     request: Arc<Item>,
     name: String,
@@ -205,7 +214,8 @@ impl Responder {
         let action = request.action()?;
         let respond_to: Executor = action.respond_to()?.into();
         client.shared.check_executor(&respond_to).ok()?;
-        Some(Self { client: client.clone(), name: action.name().to_owned(), respond_to, request })
+        let right = hand.answer.clone();
+        Some(Self { right, client: client.clone(), name: action.name().to_owned(), respond_to, request })
     }
 
     /// Where the response goes.
@@ -217,13 +227,17 @@ impl Responder {
     /// Posts the response (C47).
     ///
     /// # Errors
-    /// As [`Delivery::respond`] for what does not fit the catalogue; then nothing is posted and the right is used up.
-    /// Otherwise as [`SyncClient::add_action`].
+    /// As [`Delivery::respond`] for what does not fit the catalogue; then nothing is posted. [`Error::NotHeld`] when
+    /// the action was answered already. Otherwise as [`SyncClient::add_action`]; where nothing was posted for certain,
+    /// a clone may try again.
     ///
     /// # Cancel safety
     /// As [`SyncClient::set_sync`].
     pub async fn respond(self, response: impl Serialize) -> Result<()> {
         let fields = self.client.shared.catalogue.build_response(&self.name, fields(&response)?)?;
+        if !self.right.take() {
+            return Err(Error::NotHeld { what: format!("the right to answer `{}`", self.name) });
+        }
         let tag = self.request.tag();
         let addition = Addition {
             executor: self.respond_to.clone(),
@@ -232,7 +246,13 @@ impl Responder {
             awaited: false,
             answers: Some((tag.id.clone(), tag.from.clone())),
         };
-        self.client.send(|reply, room| Command::Add(vec![addition], reply, room)).await.map(drop)
+        self.client.send(|reply, room| Command::Add(vec![addition], reply, room)).await.map(drop).inspect_err(
+            |error| {
+                if error.retry() != Retry::MaybeApplied {
+                    self.right.put_back();
+                }
+            },
+        )
     }
 }
 

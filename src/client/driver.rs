@@ -321,6 +321,15 @@ impl Driver {
     }
 
     fn let_go(&mut self, why: &Error) {
+        self.machine.abandon();
+        while let Some(effect) = self.machine.next_effect() {
+            match effect {
+                Effect::Answer(reply, result) => drop(reply.send(result)),
+                Effect::Recorded(reply, result) => drop(reply.send(result)),
+                Effect::Notice(notice) => self.shared.tell(notice),
+                _ => {}
+            }
+        }
         for hand in self.hands.drain(..).filter_map(|hand| hand.upgrade()) {
             let _ = hand.cancel();
         }

@@ -73,7 +73,11 @@ impl Stream for Deliveries {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let Some(hand) = ready!(self.place.poll_take(context)) else { return Poll::Ready(None) };
+            let taken = match self.place.poll_take(context) {
+                Poll::Pending if self.client.shared.take_from_the_busy(self.key) => continue,
+                taken => taken,
+            };
+            let Some(hand) = ready!(taken) else { return Poll::Ready(None) };
             if let Some(delivery) = Delivery::new(self.client.clone(), hand) {
                 return Poll::Ready(Some(delivery));
             }

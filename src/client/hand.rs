@@ -22,10 +22,30 @@ pub(super) struct Hand {
     /// Whether somebody has seen it, and whether it is taken away: one word, so that an action taken away unseen is
     /// never seen afterwards.
     state: AtomicU8,
+    /// It was given to a handler, whose word counts: what listeners have seen is then not done.
+    for_handler: AtomicBool,
     /// A handler has taken it and must say how it ended.
     handled: AtomicBool,
+    /// The right to answer, which is used up by the first who does (C39).
+    pub(super) answer: Arc<AnswerRight>,
     ending: Mutex<Option<Ending>>,
     cancel: Notify,
+}
+
+/// The right to answer one action, shared by all who are given it.
+#[derive(Debug, Default)]
+pub(super) struct AnswerRight(AtomicBool);
+
+impl AnswerRight {
+    /// Uses it up. Answers whether it was still there.
+    pub(super) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// What it was used for did not happen.
+    pub(super) fn put_back(&self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 /// An end that was noted.
@@ -41,7 +61,9 @@ impl Hand {
             start,
             shared,
             state: AtomicU8::new(0),
+            for_handler: AtomicBool::new(false),
             handled: AtomicBool::new(false),
+            answer: Arc::default(),
             ending: Mutex::new(None),
             cancel: Notify::new(),
         })
@@ -56,6 +78,10 @@ impl Hand {
     pub(super) fn see(&self) -> bool {
         let seen = |state| (state & CANCELLED == 0).then_some(state | SEEN);
         self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, seen).is_ok()
+    }
+
+    pub(super) fn give_to_handler(&self) {
+        self.for_handler.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn handle(&self) {
@@ -91,9 +117,10 @@ impl Hand {
 impl Drop for Hand {
     fn drop(&mut self) {
         let said = self.ending.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let ending = said.unwrap_or(if *self.handled.get_mut() {
+        let (seen, for_handler) = (*self.state.get_mut() & SEEN != 0, *self.for_handler.get_mut());
+        let ending = said.unwrap_or(if *self.handled.get_mut() || seen && for_handler {
             Ending::LetGo
-        } else if *self.state.get_mut() & SEEN != 0 {
+        } else if seen {
             Ending::Finished { response: None, reply: None }
         } else {
             Ending::Unseen

@@ -93,10 +93,14 @@ impl Handlers {
             let failure = Failure::new("no_handler", message);
             return delivery.leave(Ending::Failed { failure, again: false, reply: None });
         };
+        let mut handling = Box::pin(unwinding(|| handler(delivery.action().to_value())));
         let said = tokio::select! {
-            said = unwinding(|| handler(delivery.action().to_value())) => said,
-            () = delivery.cancelled() => return,
+            said = &mut handling => Some(said),
+            () = delivery.cancelled() => None,
         };
+        // A handler that is dropped where it waits may panic too.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(handling)));
+        let Some(said) = said else { return };
         let ending = match said {
             Ok(None) => Ending::Finished { response: None, reply: None },
             Ok(Some(response)) => delivery.ending(response),

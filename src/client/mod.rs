@@ -200,11 +200,14 @@ impl SyncClient {
     /// As [`set_sync`](Self::set_sync).
     pub async fn add_actions(&self, batch: Batch) -> Result<Receipt> {
         let additions = self.check(batch)?;
+        let actions = additions.len();
         let answer = match additions.is_empty() {
-            true => return Ok(Receipt::new(Vec::new(), self.shared.state()?.revision, self.shared.clone())),
+            true => {
+                return Ok(Receipt::new(Vec::new(), 0, self.shared.state()?.revision, self.shared.clone()));
+            }
             false => self.send(|reply, room| Command::Add(additions, reply, room)).await?,
         };
-        Ok(Receipt::new(answer.ids, answer.revision, self.shared.clone()))
+        Ok(Receipt::new(answer.ids, actions, answer.revision, self.shared.clone()))
     }
 
     /// Asks for an action's response (C50). Await the returned [`Request`]; set where the response goes with

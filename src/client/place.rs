@@ -27,6 +27,17 @@ impl Place {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether its subscriber waits for the next action.
+    pub(super) fn is_awaited(&self) -> bool {
+        let state = self.lock();
+        state.waker.is_some() && state.hand.is_none()
+    }
+
+    /// Takes back what its subscriber has not looked at.
+    pub(super) fn take_back(&self) -> Option<Arc<Hand>> {
+        self.lock().hand.take()
+    }
+
     /// Gives an action. Answers what lay here before: lost, or (never) an action still to be carried out.
     pub(super) fn give(&self, hand: Arc<Hand>) -> Option<Arc<Hand>> {
         let mut state = self.lock();

@@ -16,13 +16,15 @@ use crate::id::ActionId;
 #[derive(Clone, Debug)]
 pub struct Receipt {
     ids: Vec<ActionId>,
+    /// How many actions it stands for; more than ids where the document has no bookkeeping of ours.
+    actions: usize,
     revision: Revision,
     shared: Arc<Shared>,
 }
 
 impl Receipt {
-    pub(super) fn new(ids: Vec<ActionId>, revision: Revision, shared: Arc<Shared>) -> Self {
-        Self { ids, revision, shared }
+    pub(super) fn new(ids: Vec<ActionId>, actions: usize, revision: Revision, shared: Arc<Shared>) -> Self {
+        Self { ids, actions, revision, shared }
     }
 
     /// The identities of the actions, in the order of the batch. Empty in plain mode.
@@ -75,8 +77,8 @@ impl Receipt {
         within: Duration,
         done: impl Fn(&Document, &ActionId) -> bool + Send + Sync,
     ) -> Result<()> {
-        if self.ids.is_empty() && self.shared.plain {
-            let why = "in plain mode actions have no identity and cannot be followed".into();
+        if self.ids.len() < self.actions {
+            let why = "in plain mode, and beside bookkeeping of an unknown version, actions have no identity and cannot be followed".into();
             return Err(Error::Invalid { what: "receipt", why });
         }
         let mut states: watch::Receiver<Seen> = self.shared.states.subscribe();

@@ -3,6 +3,7 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -86,23 +87,19 @@ impl<R> Request<R> {
         let (reply, response) = oneshot::channel();
         let key = client.shared.next_key();
         let wait = Wait { key, respond_to, reply };
+        let sent = AtomicBool::new(false);
         let asked = async {
             let _place = client.shared.requests.acquire().await.map_err(|_| client.over())?;
             client.order(Command::Ask(addition, wait, client.room().await?)).await?;
+            sent.store(true, Ordering::Relaxed);
             response.await.map_err(|_| client.over())?
         };
         match timeout(within, asked).await {
             Ok(item) => read(&name, &*item?),
             Err(_) => {
-                let (why, retry) = match client.give_up(key).await {
-                    Some(Outcome::Done) => {
-                        ("nobody took it, and it was withdrawn: is its executor there?", Retry::Now)
-                    }
-                    Some(_) => ("it was taken, and may still be carried out", Retry::MaybeApplied),
-                    None => (
-                        "whether it was taken is not known: the backend is slow or away",
-                        Retry::MaybeApplied,
-                    ),
+                let (why, retry) = match sent.load(Ordering::Relaxed) {
+                    false => ("it was not sent, as many requests wait as may wait: try again", Retry::Now),
+                    true => client.give_up(key).await,
                 };
                 Err(Error::Timeout { what: format!("response to {name}"), after: within, why, retry })
             }
@@ -113,7 +110,18 @@ impl<R> Request<R> {
 impl SyncClient {
     /// Nobody waits any more: a request that nobody has taken must not be carried out later (C50). What cannot be
     /// withdrawn was taken, or the backend is away; the caller hears of the timeout either way.
-    async fn give_up(&self, key: u64) -> Option<Outcome> {
+    /// Answers what that means for the caller.
+    async fn give_up(&self, key: u64) -> (&'static str, Retry) {
+        match self.withdraw_request(key).await {
+            Some(Outcome::Done) => {
+                ("nobody took it, and it was withdrawn: is its executor there?", Retry::Now)
+            }
+            Some(_) => ("it was taken, and may still be carried out", Retry::MaybeApplied),
+            None => ("whether it was taken is not known: the backend is slow or away", Retry::MaybeApplied),
+        }
+    }
+
+    async fn withdraw_request(&self, key: u64) -> Option<Outcome> {
         let (reply, answer) = oneshot::channel();
         self.order(Command::GiveUp(key, reply)).await.ok()?;
         // The caller has waited long enough: the withdrawal goes on without it.

@@ -67,24 +67,39 @@ impl Settings {
         within("retry_delay_min", *retry_delay_min, Duration::ZERO)?;
         within("retry_delay_max", *retry_delay_max, *retry_delay_min)?;
         within("finish_linger", self.finish_linger, Duration::ZERO)?;
+        if self.finish_linger > self.renew_every() {
+            return Err(wrong("finish_linger", "it must be at most a third of `lease`".into()));
+        }
         within("write_within", self.write_within, least)?;
         within("connect_within", self.connect_within, least)?;
         within("close_within", self.close_within, least)?;
         within("token_renew_before", self.token_renew_before, Duration::ZERO)?;
         within("backoff_min", self.backoff_min, least)?;
         within("backoff_max", self.backoff_max, self.backoff_min)?;
-        if *attempts_max == 0 {
-            return Err(wrong("attempts_max", "it must be at least 1".into()));
+        if !(1..=ATTEMPTS_MOST).contains(attempts_max) {
+            return Err(wrong("attempts_max", format!("it must be 1 to {ATTEMPTS_MOST}")));
         }
         if *waiting_max == 0 {
             return Err(wrong("waiting_max", "it must be at least 1".into()));
         }
-        match self.writes_per_second {
-            Some(rate) if !(rate.is_finite() && rate >= RATE_MIN) => Err(wrong(
-                "writes_per_second",
-                format!("it must be at least {RATE_MIN}, or None for no limit"),
+        if self.writes_per_second.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+            return Err(wrong("writes_per_second", "it must be above 0, or None for no limit".into()));
+        }
+        self.check_rate(self.writes_per_second)
+    }
+
+    /// Refuses a lease within which claims could not be renewed at this rate of writes.
+    pub(crate) fn check_rate(&self, writes_per_second: Option<f64>) -> Result<()> {
+        let renewals = f64::from(limits::RENEWALS_PER_LEASE);
+        match writes_per_second.filter(|rate| *rate > 0.0 && rate * self.lease.as_secs_f64() < renewals) {
+            Some(rate) => Err(wrong(
+                "lease",
+                format!(
+                    "at {rate} writes per second it must be at least {:.1} s, for {renewals} renewals",
+                    renewals / rate
+                ),
             )),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -104,8 +119,8 @@ impl Settings {
     }
 }
 
-/// Slower writers would look like dead ones.
-const RATE_MIN: f64 = 0.01;
+/// More is a loop, not a try.
+const ATTEMPTS_MOST: u32 = 1_000;
 
 fn within(name: &str, value: Duration, least: Duration) -> Result<()> {
     let most = limits::SETTING_MAX;

@@ -53,7 +53,6 @@ pub(super) struct Shared {
     pub(super) instance: Arc<str>,
     pub(super) catalogue: Catalogue,
     pub(super) settings: Settings,
-    pub(super) plain: bool,
     /// Every state.
     pub(super) states: watch::Sender<Seen>,
     /// States that look different to the application.
@@ -119,7 +118,6 @@ impl Shared {
         instance: Arc<str>,
         catalogue: Catalogue,
         settings: Settings,
-        plain: bool,
         state: State,
     ) -> Self {
         let seen = Seen::State(state);
@@ -130,7 +128,6 @@ impl Shared {
             instance,
             catalogue,
             settings,
-            plain,
             states: watch::Sender::new(seen.clone()),
             updates: watch::Sender::new(seen),
             token: watch::Sender::new(None),
@@ -203,9 +200,14 @@ impl Shared {
         let is_for = |taker: &&Taker| taker.executor == hand.start.executor;
         let listeners = hub.takers.iter().filter(is_for).filter(|taker| taker.kind == Kind::Listener);
         let mut before: Vec<_> = listeners.map(|taker| taker.place.give(hand.clone())).collect();
-        let handler = hub.takers.iter().position(|taker| is_for(&taker) && taker.kind == Kind::Handler);
-        if let Some(handler) = handler {
-            // Handlers take turns.
+        let handlers = || {
+            let places = hub.takers.iter().enumerate();
+            places.filter(|(_, taker)| is_for(taker) && taker.kind == Kind::Handler)
+        };
+        // Handlers take turns, those that wait before those that are busy.
+        let waiting = handlers().find(|(_, taker)| taker.place.is_awaited());
+        if let Some((handler, _)) = waiting.or_else(|| handlers().next()) {
+            hand.give_to_handler();
             let taker = hub.takers.remove(handler);
             before.push(taker.place.give(hand.clone()));
             hub.takers.push(taker);
@@ -213,6 +215,21 @@ impl Shared {
         // Only now may hands let go: the last one notes its end in the hub.
         drop(hub);
         drop(before);
+    }
+
+    /// Takes an action that was given to another subscription of its executor and not looked at: a subscriber that is
+    /// busy must not hold up one that waits. Answers whether there was one.
+    pub(super) fn take_from_the_busy(&self, key: u64) -> bool {
+        let hub = self.hub();
+        let Some(own) = hub.takers.iter().find(|taker| taker.key == key) else { return false };
+        let others = hub.takers.iter().filter(|taker| {
+            taker.key != key && taker.kind == Kind::Handler && taker.executor == own.executor
+        });
+        let Some(hand) = others.into_iter().find_map(|taker| taker.place.take_back()) else { return false };
+        let before = own.place.give(hand);
+        drop(hub);
+        drop(before);
+        true
     }
 
     /// Notes an end for the driver. Without one it is dropped, which tells whoever waits for it to be recorded.

@@ -10,6 +10,7 @@ use super::shared::{Command, Seen, Shared};
 use crate::backend::Backend;
 use crate::error::{Error, Result, Retry};
 use crate::id::DocumentId;
+use crate::limits::SETTING_MAX;
 use crate::token::{Token, TokenProvider};
 
 /// A token in use, and its times, counted from when it was had.
@@ -24,9 +25,11 @@ pub(super) struct Fresh {
 impl Fresh {
     fn new(token: Token, renew_before: Duration) -> Self {
         let now = Instant::now();
-        let ends = token.lasts().map(|lasts| now + lasts);
+        // One that lasts longer than anything here lives has no end worth waiting for.
+        let lasts = token.lasts().filter(|lasts| *lasts <= SETTING_MAX);
+        let ends = lasts.map(|lasts| now + lasts);
         // A token that lasts less than the time it is renewed early is used for half of its life.
-        let due = token.lasts().map(|lasts| now + (lasts - renew_before.min(lasts / 2)));
+        let due = lasts.map(|lasts| now + (lasts - renew_before.min(lasts / 2)));
         Self { token, due, ends }
     }
 }

@@ -177,7 +177,9 @@ impl Step<'_> {
         }
         self.check_room(growth, true)?;
         for (executor, item) in actions {
-            self.document.queue_mut(executor)?.push(item.clone());
+            // The document may have turned to another bookkeeping since its tag was made.
+            let item = if self.is_plain() { item.untagged() } else { item.clone() };
+            self.document.queue_mut(executor)?.push(item);
         }
         if actions.is_empty() { Ok(Outcome::Nothing) } else { Ok(self.done()) }
     }

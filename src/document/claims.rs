@@ -1,5 +1,6 @@
 //! Taking, renewing, finishing and giving back (C38–C44).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Document;
@@ -23,7 +24,7 @@ impl Step<'_> {
             return Ok(Outcome::HeldByAnother);
         }
         let room = self.rules.run_max.saturating_sub(claims.len());
-        let held: Vec<ActionId> = claims.iter().filter_map(|claim| claim.id().cloned()).collect();
+        let held: HashSet<ActionId> = claims.iter().filter_map(|claim| claim.id().cloned()).collect();
         let (mut taken, left) = self.split(executor, held, room, released);
         if left.len() == self.document.waiting(executor.as_str()).len() {
             return Ok(Outcome::Nothing);
@@ -47,24 +48,27 @@ impl Step<'_> {
     fn split(
         &self,
         executor: &Executor,
-        mut seen: Vec<ActionId>,
+        mut seen: HashSet<ActionId>,
         room: usize,
         released: &[ActionId],
     ) -> (Taken, Vec<Arc<Item>>) {
         let (mut taken, mut left) = (Taken::default(), Vec::<Arc<Item>>::new());
+        let released: HashSet<&ActionId> = released.iter().collect();
+        let mut passed_over = true;
         for item in self.document.waiting(executor.as_str()) {
             let duplicate = item.id().is_some_and(|id| seen.contains(id));
-            let mine = !is_addressed(item)
+            let mine = !item.is_addressed()
                 || item.tag().to.as_ref() == Some(&self.writer.by)
                 || item.id().is_some_and(|id| released.contains(id));
             let place = if item.action().is_none() {
                 &mut taken.malformed
             } else if duplicate {
                 &mut taken.duplicates
-            } else if mine && taken.items.len() < room && left.iter().all(|left| is_addressed(left)) {
+            } else if mine && taken.items.len() < room && passed_over {
                 seen.extend(item.id().cloned());
                 &mut taken.items
             } else {
+                passed_over &= item.is_addressed();
                 &mut left
             };
             place.push(item.clone());
@@ -239,20 +243,20 @@ impl Step<'_> {
         let (mine, others): (Vec<Claim>, Vec<Claim>) =
             claims.iter().cloned().partition(|claim| claim.by == *by);
         *self.document.ledger_mut().claims_mut(executor) = others;
-        let (with, without) = (returned(&mine, started, unseen), returned(&mine, started, None));
         let before = self.document.clone();
-        self.document.queue_mut(executor)?.push_front(with);
+        let mut unseen =
+            unseen.filter(|item| mine.iter().any(|claim| claim.item().is_none() && claim.id() == item.id()));
+        self.document.queue_mut(executor)?.push_front(returned(&mine, started, unseen));
         // What was started at most once had left the document; by now there may be no room for it.
-        if let Some(id) = unseen.and_then(|item| item.id())
-            && self.document.size_bytes() > self.allowed_bytes
-            && mine.iter().any(|claim| claim.item().is_none() && claim.id() == Some(id))
-        {
-            self.document = before;
-            self.document.queue_mut(executor)?.push_front(without);
-            self.changed = true;
-            return Ok(Outcome::TakenOver { lost: vec![id.clone()] });
+        if unseen.is_some() && self.document.size_bytes() > self.allowed_bytes {
+            (self.document, unseen) = (before, None);
+            self.document.queue_mut(executor)?.push_front(returned(&mine, started, unseen));
         }
-        Ok(self.done())
+        self.changed = true;
+        let started_once = mine.iter().filter(|claim| claim.item().is_none()).filter_map(|claim| claim.id());
+        let lost = started_once.filter(|id| unseen.and_then(|item| item.id()) != Some(*id));
+        let lost: Vec<ActionId> = lost.cloned().collect();
+        Ok(if lost.is_empty() { Outcome::Done } else { Outcome::TakenOver { lost } })
     }
 }
 
@@ -261,12 +265,6 @@ impl Step<'_> {
         self.document.queue_mut(executor)?.push_front(items.to_vec());
         Ok(self.done())
     }
-}
-
-/// A response meant for a certain client holds up nothing behind it (C51). One without an id could never be released
-/// to others, so it is for anybody.
-fn is_addressed(item: &Item) -> bool {
-    item.tag().to.is_some() && item.id().is_some()
 }
 
 /// Own claims as the actions that go back to the array.

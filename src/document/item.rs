@@ -141,6 +141,19 @@ impl Item {
         self.tag.id.as_ref()
     }
 
+    /// Whether it is a response meant for a certain client, which holds up nothing behind it (C51). One without an id
+    /// could never be released to others, so it is for anybody.
+    #[must_use]
+    pub fn is_addressed(&self) -> bool {
+        self.tag.to.is_some() && self.tag.id.is_some()
+    }
+
+    /// The same action without bookkeeping.
+    #[must_use]
+    pub(super) fn untagged(self: &Arc<Self>) -> Arc<Self> {
+        if self.tag.is_empty() { self.clone() } else { Arc::new(self.with_tag(Tag::default())) }
+    }
+
     /// The same action with other bookkeeping.
     #[must_use]
     pub fn with_tag(&self, tag: Tag) -> Self {

@@ -152,10 +152,16 @@ pub struct Taken {
 }
 
 impl Response {
+    /// The executor and the name of the action answered, for a notice.
+    pub(crate) fn describes(&self) -> (Executor, String) {
+        let action = self.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
+        (self.executor.clone(), action)
+    }
+
     /// What a handler hears of a response that was left out.
     pub(crate) fn dropped(&self, why: Dropped) -> Error {
-        let action = self.item.action().map(|action| action.name().to_owned()).unwrap_or_default();
-        Error::ResponseDropped { action, executor: self.executor.to_string(), why }
+        let (executor, action) = self.describes();
+        Error::ResponseDropped { action, executor: executor.to_string(), why }
     }
 }
 

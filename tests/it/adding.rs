@@ -276,7 +276,7 @@ async fn a_receipt_says_why_it_cannot_tell() {
     let error = receipt.taken(LONG).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "invalid receipt: in plain mode actions have no identity and cannot be followed"
+        "invalid receipt: in plain mode, and beside bookkeeping of an unknown version, actions have no identity and cannot be followed"
     );
 }
 

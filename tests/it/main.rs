@@ -1,6 +1,7 @@
 //! One test binary, a module for each behaviour.
 
 mod adding;
+mod attacks;
 mod attempts;
 mod catalogue;
 mod claims;

@@ -343,15 +343,15 @@ async fn settings_are_checked() {
             with(|s| s.retry_delay_min = Duration::from_secs(20)),
             "`retry_delay_max`: it is 10s and must be 20s to 30 days",
         ),
-        (with(|s| s.attempts_max = 0), "`attempts_max`: it must be at least 1"),
+        (with(|s| s.attempts_max = 0), "`attempts_max`: it must be 1 to 1000"),
         (with(|s| s.waiting_max = 0), "`waiting_max`: it must be at least 1"),
         (
             with(|s| s.writes_per_second = Some(0.0)),
-            "`writes_per_second`: it must be at least 0.01, or None for no limit",
+            "`writes_per_second`: it must be above 0, or None for no limit",
         ),
         (
             with(|s| s.writes_per_second = Some(f64::NAN)),
-            "`writes_per_second`: it must be at least 0.01, or None for no limit",
+            "`writes_per_second`: it must be above 0, or None for no limit",
         ),
     ] {
         assert_eq!(refused(change).await, format!("invalid setting: {why}"));

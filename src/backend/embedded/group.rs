@@ -66,7 +66,7 @@ impl Group {
             (Expect::Revision(expected), Some(alive)) if expected.0 == alive.revision => alive.revision,
             _ => return Ok(Done::Conflict),
         };
-        let revision = Revision(before + 1);
+        let revision = Revision(before.saturating_add(1));
         let created = alive.map_or(self.at, |alive| alive.created);
         let expires = match write.ttl {
             Ttl::Keep => alive.and_then(|alive| alive.expires),
@@ -84,7 +84,7 @@ impl Group {
             .execute(params![
                 id.as_str().as_bytes(),
                 to_sql(revision.0),
-                self.seq + 1,
+                self.seq.saturating_add(1),
                 to_sql(created.0),
                 to_sql(self.at.0),
                 expires.map(|expires| to_sql(expires.0)),
@@ -121,14 +121,14 @@ impl Group {
     fn bury(&mut self, connection: &Connection, id: &DocumentId) -> Result<(), Failure> {
         connection
             .prepare_cached("UPDATE documents SET seq = ?2, expires_ms = NULL, data = NULL WHERE name = ?1")?
-            .execute(params![id.as_str().as_bytes(), self.seq + 1])?;
+            .execute(params![id.as_str().as_bytes(), self.seq.saturating_add(1)])?;
         self.removals += 1;
         self.changed(id, None);
         Ok(())
     }
 
     fn changed(&mut self, id: &DocumentId, stored: Option<Stored>) {
-        self.seq += 1;
+        self.seq = self.seq.saturating_add(1);
         self.changes.push((id.clone(), Row { seq: self.seq, stored }));
     }
 

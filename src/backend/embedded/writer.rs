@@ -19,6 +19,7 @@ use super::hub::Hub;
 use super::row::{from_sql, patiently, to_sql};
 use super::{Tally, options::Options};
 use crate::backend::{BackendError, BackendTime, Revision, Write, Written};
+use crate::error::Error;
 use crate::id::DocumentId;
 use crate::limits::{EMBEDDED_GROUP_MAX, EMBEDDED_PURGE_AFTER, EMBEDDED_RIVAL_REMEMBERED, EMBEDDED_TURN};
 
@@ -60,6 +61,9 @@ pub(super) struct Pace {
     rival: Option<std::time::Instant>,
     removals: usize,
 }
+
+/// No store comes here by writing; a damaged one may.
+const SEQUENCE_MAX: i64 = i64::MAX / 2;
 
 impl Writer {
     /// Works until the last handle of the store is dropped.
@@ -140,6 +144,13 @@ impl Writer {
             let at = self.clock.now().max(self.clock.not_before(BackendTime(from_sql(row.get(3)?))));
             Ok(Group::new(at, row.get(0)?, from_sql(row.get(1)?), row.get(2)?))
         })?;
+        if group.before > SEQUENCE_MAX {
+            let why = "its count of changes is used up".into();
+            return Err(Failure::Damaged(Arc::new(Error::Decode {
+                what: "the store's bookkeeping".into(),
+                why,
+            })));
+        }
         if self.pace.seq.is_some_and(|seq| seq != group.before) {
             self.pace.rival = Some(std::time::Instant::now());
         }

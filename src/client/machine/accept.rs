@@ -89,7 +89,7 @@ impl Machine {
             in_doubt_since: None,
             outcome: None,
             delayed_by: None,
-            _room: room,
+            room,
         });
     }
 }

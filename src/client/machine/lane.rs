@@ -1,6 +1,6 @@
 //! One executor's actions as this client takes and carries them out: one at a time, in order (C36).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -11,6 +11,7 @@ use super::removed::Removed;
 use super::write::runs_once;
 use super::{Effect, numbered};
 use crate::catalogue::Catalogue;
+use crate::client::notice::Notice;
 use crate::document::{Claim, Document, Dropped, Failure, Held, Item, Mark, Operation, Response};
 use crate::error::{Error, Result};
 use crate::id::{ActionId, Executor};
@@ -56,7 +57,7 @@ pub(super) struct Lane {
     /// A corrupt array has been reported.
     pub(super) corrupt: bool,
     /// Responses addressed to one client that lie in this array, and since when (C51).
-    pub(super) addressed: Vec<(ActionId, Instant)>,
+    pub(super) addressed: HashMap<ActionId, Instant>,
 }
 
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub(super) struct Ended {
     pub(super) reply: Option<EndReply>,
     /// Number of the first write that carried it; every later one carries it too.
     pub(super) sent: Option<u64>,
-    /// A write whose answer was lost left the response out.
+    /// The write that carried it last left the response out.
     pub(super) dropped: Option<Dropped>,
     /// It may wait for others until then.
     pub(super) linger_until: Instant,
@@ -161,7 +162,7 @@ impl Lane {
             putting_back: false,
             put_back_in_doubt: false,
             corrupt: false,
-            addressed: Vec::new(),
+            addressed: HashMap::new(),
         }
     }
 
@@ -350,6 +351,7 @@ impl Lane {
         if document.waiting(executor.as_str()).iter().any(|item| is_free(item, view.by, &released)) {
             let write = numbered(view.fresh, view.number) + "-";
             let fresh = (numbered(&write, self.place) + "-").into();
+            let released = released.into_iter().collect();
             wishes.push(Operation::Claim { executor, fresh, released });
         }
     }
@@ -357,16 +359,19 @@ impl Lane {
     /// Whether an action must not start any more: expired, tried too often, or finished here before.
     pub(super) fn is_over(&self, item: &Item, view: &View<'_>) -> bool {
         let expired = item.tag().exp.zip(view.backend_now).is_some_and(|(exp, now)| exp <= now);
-        expired || item.id().is_some_and(|id| self.finished.contains(id))
+        expired || item.id().is_some_and(|id| self.finished.contains(id) || self.has_run_once(id, item, view))
+    }
+
+    /// Whether it may run at most once and was begun here: an old copy of the document has brought it back.
+    pub(super) fn has_run_once(&self, id: &ActionId, item: &Item, view: &View<'_>) -> bool {
+        view.runs_once(item) && self.begun.get(id).is_some_and(|begun| begun > 0)
     }
 
     /// The answer to a write that held tells that this end is recorded, also where no room was left for a stamp.
-    pub(super) fn recorded(&mut self, id: &ActionId, result: Result<()>, effects: &mut VecDeque<Effect>) {
-        if let Some(place) = self.ended.iter().position(|ended| ended.id == *id) {
-            let ended = self.ended.remove(place);
-            self.finished.insert(ended.id, 0);
-            answer(effects, ended.reply, result);
-        }
+    pub(super) fn recorded(&mut self, id: &ActionId) -> Option<Ended> {
+        let ended = self.ended.remove(self.ended.iter().position(|ended| ended.id == *id)?);
+        self.finished.insert(ended.id.clone(), 0);
+        Some(ended)
     }
 
     /// Compares local state with a newer document: what has vanished there is over here (C40, C60). Answers an action
@@ -394,12 +399,15 @@ impl Lane {
             let is_it = |id: Option<&ActionId>| id == Some(&ended.id);
             let left = document.waiting(self.executor.as_str()).iter().any(|item| is_it(item.id()))
                 || claims.iter().any(|claim| is_it(claim.id()));
-            if !left {
+            if held || !left {
                 self.finished.insert(ended.id.clone(), 0);
             }
             let result = match (held, ended.response.zip(ended.dropped)) {
                 (false, _) => Err(not_held(&ended.id)),
-                (true, Some((response, why))) => Err(response.dropped(why)),
+                (true, Some((response, why))) => {
+                    effects.push_back(dropped_notice(&response, why));
+                    Err(response.dropped(why))
+                }
                 (true, None) => Ok(()),
             };
             answer(effects, ended.reply, result);
@@ -437,8 +445,16 @@ impl View<'_> {
 }
 
 /// Whether this client could take anything on account of this element.
-fn is_free(item: &Item, by: &str, released: &[ActionId]) -> bool {
-    item.tag().to.as_ref().is_none_or(|to| &**to == by) || item.id().is_some_and(|id| released.contains(id))
+fn is_free(item: &Item, by: &str, released: &HashSet<ActionId>) -> bool {
+    let to = item.tag().to.as_ref();
+    !item.is_addressed()
+        || to.is_some_and(|to| &**to == by)
+        || item.id().is_some_and(|id| released.contains(id))
+}
+
+pub(super) fn dropped_notice(response: &Response, why: Dropped) -> Effect {
+    let (executor, action) = response.describes();
+    Effect::Notice(Notice::ResponseDropped { executor, action, why })
 }
 
 pub(super) fn not_held(id: &ActionId) -> Error {

@@ -46,6 +46,9 @@ use request::Requests;
 /// How far ahead of the document an earlier life's write numbers may have been. It had one write on its way.
 const WRITES_OF_AN_EARLIER_LIFE: u64 = 1_000;
 
+/// Write numbers above this were not written by this protocol, and are not gone on from.
+const NUMBER_MAX: u64 = 1 << 52;
+
 /// What does not change while a client lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -57,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) facts: Facts,
     pub(crate) catalogue: Catalogue,
+    /// The application gave the instance: an earlier life may have had the same.
+    pub(crate) kept: bool,
     /// Never used before: ids of this life begin with it.
     pub(crate) fresh: Arc<str>,
     /// A refused token may be replaced by [`Effect::RenewToken`].
@@ -153,6 +158,8 @@ pub(crate) struct Machine {
     /// The state in which there was no room to take what waits, if that was told.
     no_room: Option<Revision>,
     jitter: u64,
+    /// Conflicts since the revision last grew.
+    conflicts: u32,
     closing: bool,
     effects: VecDeque<Effect>,
 }
@@ -180,10 +187,14 @@ impl Machine {
             lane.resuming =
                 opened.document.claims(lane.executor.as_str()).iter().any(|claim| claim.by == config.by);
         }
-        // A write of an earlier life under the same instance may still be on its way, with the next numbers.
-        let number = opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance));
-        let number = number.filter(|number| *number > 0);
-        let number = number.map_or(0, |number| number.saturating_add(WRITES_OF_AN_EARLIER_LIFE));
+        let last = opened.document.ledger().and_then(|ledger| ledger.last_write(&config.instance));
+        // A write of an earlier life under the same instance may still be on its way, with numbers that the document
+        // does not show. Lives do not share numbers when each begins with its moment of the backend's clock.
+        let number = match (config.kept, last) {
+            (false, _) => 0,
+            (true, last) => last.unwrap_or(0).saturating_add(WRITES_OF_AN_EARLIER_LIFE).max(opened.at.0),
+        };
+        let number = number.min(NUMBER_MAX);
         let jitter = config.fresh.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| {
             (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -206,6 +217,7 @@ impl Machine {
             held_at: now,
             no_room: None,
             jitter: jitter | 1,
+            conflicts: 0,
             closing: false,
             effects: VecDeque::new(),
             config,
@@ -273,6 +285,22 @@ impl Machine {
                 Cancelled::Ended => self.lanes[place].running = Some(running),
             }
         }
+    }
+
+    /// The client ends with work undone: whoever waits for it hears what is known of it.
+    pub(crate) fn abandon(&mut self) {
+        let carried = self.flight.take().map_or(0, |flight| flight.carried);
+        for (place, pending) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            let sent = place < carried || pending.in_doubt_since.is_some();
+            let what = pending.operation.verb();
+            self.tell(pending.asker, Err(if sent { Error::MaybeApplied { what } } else { Error::Closed }));
+        }
+        for ended in self.lanes.iter_mut().flat_map(|lane| std::mem::take(&mut lane.ended)) {
+            let what = "finishing an action";
+            let error = if ended.sent.is_some() { Error::MaybeApplied { what } } else { Error::Closed };
+            lane::answer(&mut self.effects, ended.reply, Err(error));
+        }
+        self.requests.fail(&Error::Closed);
     }
 
     /// The watch has told of a change. Answers whether that was news.
@@ -388,6 +416,7 @@ impl Machine {
         }
         self.reconcile(&document, last_write);
         self.requests.look(&document, &self.config.by, last_write, now + self.config.settings.finish_linger);
+        self.conflicts = 0;
         self.state = Some(State { revision, document, changes });
         if self.flight.is_none() {
             self.settle_doubts();

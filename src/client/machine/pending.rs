@@ -58,7 +58,7 @@ pub(super) struct Pending {
     /// The failure that delays it, told if its time runs out.
     pub(super) delayed_by: Option<Error>,
     /// Operations that this client makes of itself have none; they are few.
-    pub(super) _room: Option<Room>,
+    pub(super) room: Option<Room>,
 }
 
 /// The write on its way.
@@ -68,6 +68,7 @@ pub(super) struct Flight {
     /// The state it was made from.
     pub(super) base: (Revision, Arc<Document>),
     pub(super) document: Arc<Document>,
+    pub(super) sent_at: Instant,
     /// How many of the operations waiting, from the front, it carries.
     pub(super) carried: usize,
     /// What the operations derived from the document did, in order.

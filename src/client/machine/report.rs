@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::removed::Removed;
-use super::{Effect, Machine};
+use super::{Effect, Machine, lane};
 use crate::client::notice::Notice;
 use crate::document::{Dropped, Item, Operation, Outcome, Response, Taken};
 use crate::error::Result;
@@ -32,8 +32,9 @@ impl Machine {
                     }
                 }
                 (Operation::TakeResponse { executor, item }, Ok(Outcome::Done)) => {
-                    self.requests.took(&executor, &item, &self.config.by);
-                    self.tell_unread(executor, &item, now);
+                    if !self.requests.took(&executor, &item, &self.config.by) {
+                        self.tell_unread(executor, &item, now);
+                    }
                 }
                 (Operation::Renew(executor), Ok(_)) => {
                     let renew_at = now + self.config.settings.renew_every();
@@ -48,7 +49,9 @@ impl Machine {
                 }
                 (Operation::GiveBack { executor, .. }, Ok(outcome)) => {
                     if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == executor) {
-                        (lane.giving_back, lane.once) = (None, None);
+                        lane.giving_back = None;
+                        // Nothing was given back where the array is none.
+                        lane.once.take_if(|_| outcome != Outcome::Nothing);
                     }
                     if let Outcome::TakenOver { lost } = outcome {
                         self.effects
@@ -81,14 +84,17 @@ impl Machine {
         response: Option<Response>,
         outcome: &Outcome,
     ) {
-        let mut result = Ok(());
-        if let (Some(response), Outcome::ResponseDropped(why)) = (response, outcome) {
-            self.tell_dropped(response.executor.clone(), &response.item, *why);
-            result = Err(response.dropped(*why));
-        }
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.executor == *executor) {
-            lane.recorded(id, result, &mut self.effects);
-        }
+        let lane = self.lanes.iter_mut().find(|lane| lane.executor == *executor);
+        // Told already when the watch was quicker than the answer.
+        let Some(ended) = lane.and_then(|lane| lane.recorded(id)) else { return };
+        let result = match (response, outcome) {
+            (Some(response), Outcome::ResponseDropped(why)) => {
+                self.effects.push_back(lane::dropped_notice(&response, *why));
+                Err(response.dropped(*why))
+            }
+            _ => Ok(()),
+        };
+        lane::answer(&mut self.effects, ended.reply, result);
     }
 
     fn report_taken(&mut self, executor: Executor, taken: Taken) {

@@ -76,8 +76,11 @@ impl Requests {
         arrays.sort();
         arrays.dedup();
         for executor in &arrays {
+            // Without ids two responses may read the same: each stands for one that was matched.
+            let mut known: Vec<Arc<Item>> = self.matched.iter().map(|matched| matched.item.clone()).collect();
             for item in document.waiting(executor.as_str()) {
-                if self.matched.iter().any(|matched| matched.item.is_same(item)) {
+                if let Some(place) = known.iter().position(|known| known.is_same(item)) {
+                    known.swap_remove(place);
                     continue;
                 }
                 let Some(waiting) = self.match_wait(executor, item, by) else { continue };
@@ -95,10 +98,13 @@ impl Requests {
 
     /// Responses that are gone from the document were removed by us, or taken by somebody else.
     fn settle(&mut self, document: &Document, last_write: Option<u64>) {
-        let lies = |matched: &Matched| {
-            document.waiting(matched.executor.as_str()).iter().any(|item| item.is_same(&matched.item))
-        };
-        let (still, gone) = std::mem::take(&mut self.matched).into_iter().partition(lies);
+        let (mut still, mut gone) = (Vec::<Matched>::new(), Vec::new());
+        for matched in std::mem::take(&mut self.matched) {
+            let waiting = document.waiting(matched.executor.as_str());
+            let there = waiting.iter().filter(|item| item.is_same(&matched.item)).count();
+            let accounted = still.iter().filter(|other| other.item.is_same(&matched.item)).count();
+            if there > accounted { still.push(matched) } else { gone.push(matched) }
+        }
         self.matched = still;
         for matched in gone {
             let ours = matched.sent.is_some_and(|sent| last_write.is_some_and(|last| last >= sent));
@@ -139,16 +145,18 @@ impl Requests {
     }
 
     /// This client has removed a response: it is its own, also where no bookkeeping tells.
-    pub(super) fn took(&mut self, executor: &Executor, item: &Arc<Item>, by: &str) {
+    /// Answers whether somebody here has it, or had it.
+    pub(super) fn took(&mut self, executor: &Executor, item: &Arc<Item>, by: &str) -> bool {
         match self.matched.iter().position(|matched| matched.item.is_same(item)) {
             Some(place) => {
                 let matched = self.matched.remove(place);
                 if let Some(waiting) = matched.waiting {
                     hand_over(waiting, item);
                 }
+                true
             }
             // A newer document, told before the answer, did not show it any more.
-            None => drop(self.give(executor, item, by)),
+            None => self.give(executor, item, by),
         }
     }
 

@@ -68,7 +68,8 @@ impl Machine {
         let document = state.document.clone();
         let Some(claim) = self.lanes[place].next_claim(&document, &self.config.by) else { return Next::Wait };
         let Some(id) = claim.id().cloned() else { return Next::Wait };
-        if now > self.held_at + self.config.settings.lease {
+        // Others may have seen the claims unchanged for longer than since the latest write, by up to a renewal.
+        if now + self.config.settings.renew_every() > self.held_at + self.config.settings.lease {
             // This process was asleep, or the backend away, for so long that another may have taken over: the claim
             // must be shown to hold before anything is started on it.
             self.lanes[place].renew_at = Some(now);
@@ -95,6 +96,8 @@ impl Machine {
             let lane = &lanes[place];
             if lane.finished.contains(&id) {
                 Some(Over::Duplicate)
+            } else if lane.has_run_once(&id, &item, view) {
+                Some(Over::Lost)
             } else if lane.is_over(&item, view) {
                 Some(Over::Expired)
             } else if claim.n > view.attempts_max {
@@ -113,7 +116,7 @@ impl Machine {
     fn begin(&mut self, place: usize, id: ActionId, item: Arc<Item>, n: u32) -> Start {
         let lane = &mut self.lanes[place];
         // A foreign writer may have wiped the attempts from the document; those begun here are known.
-        let attempt = lane.begun.get(&id).map_or(n, |begun| n.max(begun + 1));
+        let attempt = lane.begun.get(&id).map_or(n, |begun| n.max(begun.saturating_add(1)));
         Start { executor: lane.executor.clone(), item, id, attempt }
     }
 
@@ -127,7 +130,7 @@ impl Machine {
         if self.requests.give(&executor, &item, &self.config.by) {
             return Next::Given;
         }
-        let attempt = lane.begun.get(&id).unwrap_or(0) + 1;
+        let attempt = lane.begun.get(&id).unwrap_or(0).saturating_add(1);
         Next::Start(Start { executor, item, id, attempt }, attempt, How::Removed)
     }
 

@@ -1,5 +1,7 @@
 //! Responses that are meant for one client (C51): others may have them after a lease, and in the end they go.
 
+use std::collections::HashSet;
+
 use tokio::time::Instant;
 
 use super::lane::{Lane, View, Wishes};
@@ -7,24 +9,23 @@ use crate::document::{Document, Item, Operation};
 use crate::id::ActionId;
 use crate::limits::{UNREAD_LEASES, UNREAD_LEASES_OWN};
 
+/// Removed by one write; more go with the next.
+const UNREAD_PER_WRITE: usize = 64;
+
 impl Lane {
     pub(super) fn look_at_addressed(&mut self, document: &Document, now: Instant) {
         let items = document.waiting(self.executor.as_str()).iter();
-        let mut lying = items.filter(|item| item.tag().to.is_some()).filter_map(|item| item.id()).peekable();
+        let mut lying = items.filter(|item| item.is_addressed()).filter_map(|item| item.id()).peekable();
         if lying.peek().is_none() {
             return self.addressed.clear();
         }
-        let lying: Vec<&ActionId> = lying.collect();
-        self.addressed.retain(|(id, _)| lying.contains(&id));
-        for id in lying {
-            if !self.addressed.iter().any(|(known, _)| known == id) {
-                self.addressed.push((id.clone(), now));
-            }
-        }
+        let known = std::mem::take(&mut self.addressed);
+        let since = |id: &ActionId| known.get(id).copied().unwrap_or(now);
+        self.addressed = lying.map(|id| (id.clone(), since(id))).collect();
     }
 
     fn lies_since(&self, id: Option<&ActionId>) -> Option<Instant> {
-        self.addressed.iter().find(|(known, _)| Some(known) == id).map(|(_, since)| *since)
+        self.addressed.get(id?).copied()
     }
 
     /// Responses to other clients that have lain here for a lease: anybody may have them (C51).
@@ -33,13 +34,13 @@ impl Lane {
         document: &Document,
         view: &View<'_>,
         wishes: &mut Wishes,
-    ) -> Vec<ActionId> {
-        let mut released = Vec::new();
+    ) -> HashSet<ActionId> {
+        let mut released = HashSet::new();
         for item in document.waiting(self.executor.as_str()) {
             let Some(since) = self.lies_since(item.id()) else { continue };
             let at = since + view.lease;
             match item.id().filter(|_| at <= view.now) {
-                Some(id) => released.push(id.clone()),
+                Some(id) => drop(released.insert(id.clone())),
                 None if item.tag().to.as_ref() != Some(view.by) => wishes.wake(at),
                 None => {}
             }
@@ -64,10 +65,12 @@ impl Lane {
         if self.wanted || self.addressed.is_empty() {
             return;
         }
+        let mut removed = 0;
         for item in document.waiting(self.executor.as_str()) {
             let Some(from) = self.unread_from(item, view) else { continue };
             let own = item.tag().to.as_ref() == Some(view.by);
-            if from <= view.now {
+            if from <= view.now && removed < UNREAD_PER_WRITE {
+                removed += 1;
                 let (executor, item) = (self.executor.clone(), item.clone());
                 wishes.operations.push(Operation::TakeResponse { executor, item });
                 wishes.urgent |= own;

@@ -14,7 +14,11 @@ use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
 use crate::document::{Document, Operation, Outcome, Verdict, apply, resolve};
 use crate::error::{Error, Result, Retry};
-use crate::limits::OPERATIONS_PER_WRITE_MAX;
+use crate::limits::{OPERATIONS_PER_WRITE_MAX, SETTING_MAX};
+
+/// Conflicts without a newer revision to go on from after which writes pause: a backend that was set back gives
+/// nothing else.
+const CONFLICTS_AT_ONCE: u32 = 3;
 
 impl Machine {
     /// Does everything that can be done now. Answers when to come back if nothing happens before.
@@ -107,15 +111,21 @@ impl Machine {
         self.requests.sent(number);
         for ended in self.lanes.iter_mut().flat_map(|lane| &mut lane.ended) {
             ended.sent.get_or_insert(number);
+            // Nothing in the document tells of a response that was left out.
+            ended.dropped = derived.iter().find_map(|(operation, outcome)| match (operation, outcome) {
+                (Operation::Finish { id, .. }, Ok(Outcome::ResponseDropped(why))) if *id == ended.id => {
+                    Some(*why)
+                }
+                _ => None,
+            });
         }
         let rate = self.config.facts.writes_per_second.or(self.config.settings.writes_per_second);
-        self.next_write_at =
-            rate.filter(|rate| *rate > 0.0).map(|rate| now + Duration::from_secs_f64(1.0 / rate));
+        self.next_write_at = rate.filter(|rate| *rate > 0.0).map(|rate| now + seconds(1.0 / rate));
         let expect = Expect::Revision(base.0);
         let ttl = self.waiting.iter().take(carried).map(|pending| pending.ttl).rfind(|ttl| *ttl != Ttl::Keep);
         let ttl = ttl.unwrap_or_default();
         self.effects.push_back(Effect::Write(Write { document: document.clone(), expect, ttl }));
-        self.flight = Some(Flight { number, base, document, carried, derived });
+        self.flight = Some(Flight { number, base, document, carried, derived, sent_at: now });
     }
 
     /// Actions that cannot be taken for want of room wait; that is told once for each state of the document.
@@ -162,7 +172,8 @@ impl Machine {
         }
         match result {
             Ok(written) => {
-                self.held_at = now;
+                // When it was sent: the answer may have come long after others saw the claims.
+                self.held_at = flight.sent_at;
                 self.recovered();
                 self.clock.saw(written.at, now);
                 for pending in self.take_carried(flight.carried) {
@@ -177,6 +188,11 @@ impl Machine {
             }
             Err(BackendError::Conflict) => {
                 if !self.has_newer_than(flight.base.0) {
+                    self.conflicts += 1;
+                    if self.conflicts > CONFLICTS_AT_ONCE {
+                        let pause = now + self.config.settings.backoff(self.conflicts);
+                        self.next_write_at = Some(self.next_write_at.map_or(pause, |at| at.max(pause)));
+                    }
                     self.ask_to_read();
                 }
                 self.settle_doubts();
@@ -210,11 +226,6 @@ impl Machine {
             if let (Operation::PutBack { executor, .. }, Ok(_)) = (operation, outcome) {
                 let mut lanes = self.lanes.iter_mut().filter(|lane| lane.executor == *executor);
                 lanes.next().into_iter().for_each(|lane| lane.put_back_in_doubt = true);
-            }
-            // If it held, so it did: nothing in the document tells of a response that was left out.
-            if let (Operation::Finish { id, .. }, Ok(Outcome::ResponseDropped(why))) = (operation, outcome) {
-                let mut ended = self.lanes.iter_mut().flat_map(|lane| &mut lane.ended);
-                ended.find(|ended| ended.id == *id).into_iter().for_each(|ended| ended.dropped = Some(*why));
             }
         }
         self.doubt_base = Some(flight.base.clone());
@@ -291,7 +302,7 @@ impl Machine {
         }
         self.pause.failures = self.pause.failures.saturating_add(1);
         let asked = match error {
-            BackendError::RateLimited { retry_after } => retry_after,
+            BackendError::RateLimited { retry_after } => retry_after.map(|wait| wait.min(SETTING_MAX)),
             _ => None,
         };
         let wait = asked.unwrap_or_else(|| self.config.settings.backoff(self.pause.failures));
@@ -361,7 +372,8 @@ impl Machine {
             let asker = std::mem::replace(&mut pending.asker, Asker::Nobody);
             self.tell(asker, Err(error));
             if place < carried {
-                // The flight counts on it; only the caller waits no longer.
+                // The flight counts on it; only the caller waits no longer, and leaves its place to another.
+                pending.room = None;
                 self.waiting.push_back(pending);
             }
         }
@@ -384,6 +396,10 @@ impl Machine {
             }
         }
     }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, SETTING_MAX.as_secs_f64()))
 }
 
 /// The error, unless an earlier write may have carried the operation out.

@@ -54,6 +54,7 @@ impl Desk {
             settings,
             facts,
             catalogue: Catalogue::proctoring().clone(),
+            kept: false,
             fresh: "fresh-".into(),
             renewable: false,
         };
