@@ -38,7 +38,8 @@ impl Folder {
         let alive = file["text"].as_str().filter(|_| expires.is_none_or(|end| end > at));
         let Some(text) = alive else { return Ok((revision, None)) };
         let document = Arc::new(Document::from_json(text).map_err(failed)?);
-        Ok((revision, Some(Stored { revision: Revision(revision), document, expires, at })))
+        let (created, updated) = (at, at);
+        Ok((revision, Some(Stored { revision: Revision(revision), document, expires, created, updated, at })))
     }
 
     /// Writes beside and renames, so that a crash leaves the old file or the new one.
@@ -81,9 +82,7 @@ impl Backend for Folder {
         let expires = match write.ttl {
             Ttl::Keep => found.and_then(|found| found.expires),
             Ttl::Never => None,
-            Ttl::After(ttl) => {
-                Some(BackendTime(at.0 + 1_000 * (ttl + Duration::from_nanos(999_999_999)).as_secs()))
-            }
+            Ttl::After(ttl) => Some(at.after_whole_seconds(ttl)),
         };
         let (revision, end, text) = (newest + 1, expires.map(|end| end.0), &*write.document.to_json());
         self.put(id, &json!({ "revision": revision, "expires": end, "text": text }))?;

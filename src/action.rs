@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::error::{Result, unfit};
+use crate::error::{Result, decode};
 
 /// The name of the one reserved key, at the top of the document and inside actions (contract 1.4).
 pub(crate) const BOOKKEEPING_KEY: &str = "_sp";
@@ -78,7 +78,7 @@ impl Action {
     /// # Errors
     /// [`Error::Decode`](crate::Error::Decode) when a field is missing or of another type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        T::deserialize(&*self.0).map_err(|error| unfit(&format!("action `{}`", self.name()), &error))
+        decode(&format!("action `{}`", self.name()), &self.0)
     }
 }
 

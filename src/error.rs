@@ -5,6 +5,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::limits::BOOKKEEPING_RESERVE_BYTES;
+
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -42,12 +47,12 @@ pub enum Error {
         instead: &'static str,
     },
     /// The catalogue has no action of this name (C26). No request was made.
-    #[error("action {index} of the batch: the catalogue has no action `{action}`{hint}")]
+    #[error("{}the catalogue has no action `{action}`{hint}", place(*index))]
     UnknownAction {
         /// The name given.
         action: String,
-        /// Place in the batch, from 0.
-        index: usize,
+        /// Place in a batch of several, from 0.
+        index: Option<usize>,
         /// ` (did you mean …?)`, or empty.
         hint: String,
     },
@@ -61,57 +66,57 @@ pub enum Error {
     },
     /// A mandatory field is absent or `null` (C24, C25, C53). No request was made.
     #[error(
-        "action {index} of the batch, `{action}`: the mandatory field `{field}` is missing (null counts as missing)"
+        "{}`{action}`: the mandatory field `{field}` is missing (null counts as missing)", place(*index)
     )]
     MissingField {
         /// Name of the action.
         action: String,
         /// Name of the field.
         field: String,
-        /// Place in the batch, from 0.
-        index: usize,
+        /// Place in a batch of several, from 0.
+        index: Option<usize>,
     },
     /// The catalogue knows no such field for this action (C26). No request was made.
-    #[error("action {index} of the batch, `{action}`: there is no field `{field}`; {known}")]
+    #[error("{}`{action}`: there is no field `{field}`; {known}", place(*index))]
     UnknownField {
         /// Name of the action.
         action: String,
         /// Name of the field.
         field: String,
-        /// Place in the batch, from 0.
-        index: usize,
+        /// Place in a batch of several, from 0.
+        index: Option<usize>,
         /// The fields that exist.
         known: String,
     },
     /// A field has a value of another type than its own (C26). No request was made.
-    #[error("action {index} of the batch, `{action}`: field `{field}` must be {expected}, not {found}")]
+    #[error("{}`{action}`: field `{field}` must be {expected}, not {found}", place(*index))]
     WrongType {
         /// Name of the action.
         action: String,
         /// Name of the field; an item of an array is `field[3]`.
         field: String,
-        /// Place in the batch, from 0.
-        index: usize,
+        /// Place in a batch of several, from 0.
+        index: Option<usize>,
         /// The type the catalogue asks for.
         expected: String,
         /// The JSON type that was found.
         found: &'static str,
     },
     /// A field's value is outside its limits (C26). No request was made.
-    #[error("action {index} of the batch, `{action}`: field `{field}` {limit}")]
+    #[error("{}`{action}`: field `{field}` {limit}", place(*index))]
     OutOfRange {
         /// Name of the action.
         action: String,
         /// Name of the field; an item of an array is `field[3]`.
         field: String,
-        /// Place in the batch, from 0.
-        index: usize,
+        /// Place in a batch of several, from 0.
+        index: Option<usize>,
         /// The limit, for example `must be at most 30`.
         limit: String,
     },
     /// The document would become longer than the backend allows (C55). Nothing was written.
     #[error(
-        "the document would be {size_bytes} bytes of JSON, the limit is {limit_bytes}: remove data or finish waiting actions first"
+        "the document would be {size_bytes} bytes of JSON, the limit is {limit_bytes} (while actions wait or run, {BOOKKEEPING_RESERVE_BYTES} bytes are kept free for their bookkeeping): remove data, or have what waits carried out first"
     )]
     TooLarge {
         /// Bytes of compact UTF-8 JSON that the write would have stored.
@@ -142,12 +147,16 @@ pub enum Error {
         found: &'static str,
     },
     /// Nothing came within the time allowed (C50).
-    #[error("no {what} within {after:?}")]
+    #[error("no {what} within {after:?}: {why}")]
     Timeout {
         /// What was awaited, for example `response to getDisplayCount`.
         what: String,
         /// How long was waited.
         after: Duration,
+        /// What is known of it, and the next step.
+        why: &'static str,
+        /// What to do next; [`Retry::MaybeApplied`] for a request that was taken.
+        retry: Retry,
     },
     /// An executor answered a request with a failure (C52).
     #[error("the executor failed to carry out `{action}`: {message} ({code})")]
@@ -208,13 +217,12 @@ pub enum Error {
         what: String,
     },
     /// The document's JSON does not fit the application's own type.
-    #[error("{what} does not fit the type asked for")]
+    #[error("{what} does not fit the type asked for: {why}")]
     Decode {
-        /// What was decoded.
+        /// What was decoded, for example ``field `step` of the document``.
         what: String,
-        /// The decoder's message.
-        #[source]
-        source: Source,
+        /// What does not fit, without the value.
+        why: String,
     },
     /// The backend could not do its work.
     #[error("{backend}: {doing} failed: {why}")]
@@ -282,46 +290,64 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Full { .. } => Retry::After(Duration::from_secs(1)),
-            Self::Timeout { .. } => Retry::Now,
             Self::MaybeApplied { .. } => Retry::MaybeApplied,
-            Self::Backend { retry, .. } => *retry,
+            Self::Timeout { retry, .. } | Self::Backend { retry, .. } => *retry,
             _ => Retry::Never,
         }
     }
 }
 
 /// The JSON type of a value, in the words of error messages. Never the value itself (C64).
-pub(crate) fn json_type(value: &serde_json::Value) -> &'static str {
+pub(crate) fn json_type(value: &Value) -> &'static str {
     match value {
-        serde_json::Value::Null => "null",
-        serde_json::Value::Bool(_) => "a boolean",
-        serde_json::Value::Number(_) => "a number",
-        serde_json::Value::String(_) => "a string",
-        serde_json::Value::Array(_) => "an array",
-        serde_json::Value::Object(_) => "an object",
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }
 
-/// The error of a decoder. Its message may quote the offending value, which may be sensitive (C64): only its kind is
-/// kept.
-pub(crate) fn unfit(what: &str, error: &serde_json::Error) -> Error {
-    let source = Arc::new(Unfit(unquoted(&error.to_string())));
-    Error::Decode { what: what.to_owned(), source }
+/// Where an action stands in its batch, for the beginning of a message.
+fn place(index: Option<usize>) -> String {
+    index.map(|index| format!("action {index} of the batch: ")).unwrap_or_default()
 }
 
-/// Why received fields do not fit, without the values.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unfit(String);
+/// Reads fields as a type of the application. The decoder's message may quote the offending value, which may be
+/// sensitive (C64): only its place and its kind are told.
+pub(crate) fn decode<T: DeserializeOwned>(what: &str, fields: &Map<String, Value>) -> Result<T> {
+    T::deserialize(fields).map_err(|error| {
+        let what = match offending::<T>(fields) {
+            Some(field) => format!("field `{field}` of {what}"),
+            None => what.to_owned(),
+        };
+        Error::Decode { what, why: unquoted(&error.to_string()) }
+    })
+}
+
+/// The top-level field at which decoding stops: a value knows no place, its text does.
+fn offending<T: DeserializeOwned>(fields: &Map<String, Value>) -> Option<&str> {
+    let error = serde_json::from_str::<T>(&serde_json::to_string(fields).ok()?).err()?;
+    let mut start = "{".len();
+    for (key, value) in fields {
+        let end = start + serde_json::to_string(key).ok()?.len() + ":".len() + value.to_string().len();
+        if (start + 1..=end).contains(&error.column()) {
+            return Some(key);
+        }
+        start = end + ",".len();
+    }
+    None
+}
 
 /// serde's messages quote the value as `invalid type: string "…", expected …`. Field names stand in backticks, but so do
 /// unknown enum values and numbers; only messages about fields are kept whole.
-fn unquoted(message: &str) -> String {
+pub(crate) fn unquoted(message: &str) -> String {
     if message.starts_with("missing field") {
         return message.to_owned();
     }
     match message.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("a value does not have its type: expected {expected}"),
-        None => "a value does not have its type".to_owned(),
+        Some((_, expected)) => format!("it should be {expected}"),
+        None => "it is of another type".to_owned(),
     }
 }

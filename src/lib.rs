@@ -20,6 +20,10 @@ pub mod limits;
 #[doc = include_str!("../docs/requirements.md")]
 pub mod requirements {}
 pub mod token;
+// Public for this repository's tests and fuzz targets only: it may change with every version.
+#[cfg(any(feature = "remote", feature = "server"))]
+#[doc(hidden)]
+pub mod twilsock;
 
 pub use action::Action;
 pub use catalogue::{

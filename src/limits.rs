@@ -86,6 +86,10 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// A token is renewed when less than this remains (C7). Default of a setting.
 pub const TOKEN_RENEW_BEFORE: Duration = Duration::from_secs(180);
 
+/// The longest wait that a setting may ask for: 30 days, more than anything here lives. Longer ones could not be added
+/// to a moment.
+pub const SETTING_MAX: Duration = Duration::from_secs(30 * 86_400);
+
 /// Longest time to live of a document: one year, the limit of the original's service.
 pub const TTL_MAX: Duration = Duration::from_secs(31_536_000);
 
@@ -131,3 +135,86 @@ pub const EMBEDDED_RIVAL_REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Polls without any watcher after which the watching thread of an embedded store ends.
 pub const EMBEDDED_IDLE_POLLS: u32 = 10;
+
+/// Bytes of one Twilsock frame that a client reads: a page of 100 items of 16 KiB, four times.
+pub const TWILSOCK_FRAME_BYTES_MAX: usize = 8_388_608;
+
+/// Bytes of one Twilsock frame that a server reads: a subscription to 1 000 objects, several times. Default of a
+/// setting.
+pub const TWILSOCK_UPSTREAM_BYTES_MAX: usize = 2_097_152;
+
+/// Bytes of a Twilsock frame's header: tokens, addresses and query parameters of any client, with room to spare.
+pub const TWILSOCK_HEADER_BYTES_MAX: usize = 65_536;
+
+/// Characters of a Twilsock frame's id that are taken over into its answer.
+pub const TWILSOCK_ID_CHARS_MAX: usize = 128;
+
+/// Characters of the unique name of an object of the Sync protocol: what the original's service enforces.
+pub const SYNC_UNIQUE_NAME_CHARS_MAX: usize = 320;
+
+/// Objects in one subscription request of the Sync protocol that a client sends, until the server states another
+/// number. A server takes any number that fits into a frame.
+pub const SYNC_SUBSCRIPTION_BATCH_MAX: usize = 100;
+
+/// How long a client waits for the confirmation of a subscription before it asks again, as stated by a server.
+pub const SYNC_ESTIMATED_DELIVERY: Duration = Duration::from_secs(5);
+
+/// How long a server waits for the first frame of a connection, and for the check of its token. Default of a setting.
+pub const TWILSOCK_INIT_WITHIN: Duration = Duration::from_secs(10);
+
+/// A server pings when it has sent nothing for so long. Clients give up after [`TWILSOCK_SILENCE_MAX`]. Default of a
+/// setting.
+pub const TWILSOCK_PING_AFTER: Duration = Duration::from_secs(20);
+
+/// How long a server waits for the acknowledgement of what it sent. Default of a setting.
+pub const TWILSOCK_ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(15);
+
+/// Frames of a server that one client may leave unacknowledged; more is a client that does not read. Default of a
+/// setting.
+pub const TWILSOCK_UNACKNOWLEDGED_MAX: usize = 4_096;
+
+/// Requests per second of one connection, on average and at once: the quota of the original's service. Default of a
+/// setting.
+pub const TWILSOCK_REQUESTS_PER_S: u32 = 500;
+
+/// Requests of one connection that a server works on at a time. Default of a setting.
+pub const TWILSOCK_REQUESTS_OPEN_MAX: usize = 1_024;
+
+/// New tokens of one connection that are looked at at a time.
+pub const TWILSOCK_UPDATES_OPEN_MAX: usize = 4;
+
+/// A server warns of a token's end when this remains. Default of a setting.
+pub const TWILSOCK_TOKEN_WARNING: Duration = Duration::from_secs(180);
+
+/// How long a server that shuts down waits for its open requests. Default of a setting.
+pub const TWILSOCK_DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a server leaves the socket open after its last word, so that the client reads it. Default of a setting.
+pub const TWILSOCK_CLOSE_LINGER: Duration = Duration::from_secs(1);
+
+/// How long a client waits for a socket. Default of a setting.
+pub const TWILSOCK_CONNECT_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long a client waits for the answer to a request, to its first frame and to a new token. Default of a setting.
+pub const TWILSOCK_REPLY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a request may wait for a connection. Default of a setting.
+pub const TWILSOCK_QUEUE_WITHIN: Duration = Duration::from_secs(20);
+
+/// Requests of one client that may wait for a connection or an answer, each.
+pub const TWILSOCK_REQUESTS_WAITING_MAX: usize = 1_024;
+
+/// A client that hears nothing for so long connects anew. Default of a setting.
+pub const TWILSOCK_SILENCE_MAX: Duration = Duration::from_secs(45);
+
+/// A client's first wait before it connects anew; doubled up to [`TWILSOCK_BACKOFF_MAX`], each ± 20 %.
+pub const TWILSOCK_BACKOFF_MIN: Duration = Duration::from_secs(1);
+
+/// A client's longest wait before it connects anew.
+pub const TWILSOCK_BACKOFF_MAX: Duration = Duration::from_secs(120);
+
+/// A connection that lasted so long counts as a success: the next wait is the first again.
+pub const TWILSOCK_STEADY_AFTER: Duration = Duration::from_secs(10);
+
+/// The longest absence that a client lets a server ask for.
+pub const TWILSOCK_ABSENCE_MAX: Duration = Duration::from_secs(3_600);

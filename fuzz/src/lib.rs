@@ -2,3 +2,5 @@
 
 #[path = "../../tests/it/corpus/checks.rs"]
 pub mod checks;
+#[path = "../../tests/it/corpus/wire.rs"]
+pub mod wire;

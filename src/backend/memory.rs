@@ -16,7 +16,6 @@ use super::{
     Backend, BackendError, BackendTime, Change, Directory, Expect, Facts, Revision, Stored, Ttl, Watch,
     Write, Written,
 };
-use crate::document::Document;
 use crate::id::DocumentId;
 use crate::limits::DOCUMENT_BYTES_MAX;
 
@@ -55,7 +54,7 @@ struct Epoch {
 /// A name somebody wrote or watches.
 #[derive(Debug)]
 struct Slot {
-    stored: Option<(Revision, Arc<Document>, Option<BackendTime>)>,
+    stored: Option<Stored>,
     sender: watch::Sender<Option<Stored>>,
     /// The task that tells watchers of the expiry.
     expiry: Option<AbortHandle>,
@@ -114,7 +113,7 @@ impl State {
 
     fn remove(&mut self, id: &DocumentId) -> bool {
         let Some(slot) = self.documents.get_mut(id) else { return false };
-        let Some((revision, ..)) = slot.stored.take() else { return false };
+        let Some(Stored { revision, .. }) = slot.stored.take() else { return false };
         self.removed_revision_max = self.removed_revision_max.max(revision.0);
         slot.stop_expiry();
         if slot.sender.receiver_count() == 0 {
@@ -128,11 +127,15 @@ impl State {
 
 impl Slot {
     fn revision(&self) -> Option<Revision> {
-        self.stored.as_ref().map(|(revision, ..)| *revision)
+        self.stored.as_ref().map(|stored| stored.revision)
     }
 
     fn expires(&self) -> Option<BackendTime> {
-        self.stored.as_ref().and_then(|(.., expires)| *expires)
+        self.stored.as_ref().and_then(|stored| stored.expires)
+    }
+
+    fn created(&self) -> Option<BackendTime> {
+        self.stored.as_ref().map(|stored| stored.created)
     }
 }
 
@@ -150,7 +153,7 @@ impl Backend for Memory {
         let mut state = self.shared.lock();
         let at = state.now();
         let stored = state.slot(id, at).and_then(|slot| slot.stored.clone());
-        Ok(stored.map(|(revision, document, expires)| Stored { revision, document, expires, at }))
+        Ok(stored.map(|stored| Stored { at, ..stored }))
     }
 
     async fn write(&self, id: &DocumentId, write: Write) -> Result<Written, BackendError> {
@@ -160,8 +163,8 @@ impl Backend for Memory {
         }
         let mut state = self.shared.lock();
         let at = state.now();
-        let before = state.slot(id, at).map(|slot| (slot.revision(), slot.expires()));
-        let (revision, expires) = before.unwrap_or_default();
+        let before = state.slot(id, at).map(|slot| (slot.revision(), slot.expires(), slot.created()));
+        let (revision, expires, created) = before.unwrap_or_default();
         let revision = match (write.expect, revision) {
             (Expect::Absent, None) => Revision(state.removed_revision_max + 1),
             (Expect::Revision(expected), Some(found)) if expected == found => Revision(found.0 + 1),
@@ -172,10 +175,11 @@ impl Backend for Memory {
             Ttl::Never => None,
             Ttl::After(ttl) => Some(at.after_whole_seconds(ttl)),
         };
-        let stored = (revision, write.document.clone(), expires);
+        let (document, created) = (write.document, created.unwrap_or(at));
+        let stored = Stored { revision, document, expires, created, updated: at, at };
         let slot = state.documents.entry(id.clone()).or_insert_with(Slot::vacant);
-        slot.stored = Some(stored);
-        slot.sender.send_replace(Some(Stored { revision, document: write.document, expires, at }));
+        slot.stored = Some(stored.clone());
+        slot.sender.send_replace(Some(stored));
         if write.ttl != Ttl::Keep {
             slot.stop_expiry();
             slot.expiry = expires.map(|expires| {
@@ -247,7 +251,8 @@ impl Slot {
 
 impl BackendTime {
     /// This moment and a time to live in whole seconds, rounded up.
-    pub(crate) fn after_whole_seconds(self, ttl: Duration) -> Self {
+    #[must_use]
+    pub fn after_whole_seconds(self, ttl: Duration) -> Self {
         let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
         Self(self.0.saturating_add(seconds.saturating_mul(1_000)))
     }

@@ -52,6 +52,12 @@ use crate::limits::DOCUMENT_BYTES_MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
+impl std::fmt::Display for Revision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A moment of a backend's clock: milliseconds since 1970 as that clock believes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BackendTime(pub u64);
@@ -65,6 +71,11 @@ pub struct Stored {
     pub document: Arc<Document>,
     /// When it expires, if ever.
     pub expires: Option<BackendTime>,
+    /// When it was made, and when this state was written. Shown to people and to peers of the Sync protocol; nothing
+    /// here depends on them. A backend that does not keep them says `at`.
+    pub created: BackendTime,
+    /// See [`created`](Self::created).
+    pub updated: BackendTime,
     /// The backend's time when it gave this answer.
     pub at: BackendTime,
 }

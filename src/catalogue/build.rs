@@ -63,7 +63,7 @@ impl fmt::Debug for BuiltAction {
 
 impl Catalogue {
     /// Checks one action of a batch and lays `info` over the type's defaults. `index` is its place in the batch,
-    /// for the error. `null` counts as absent, `respondTo` is allowed in `info`. Nothing is sent.
+    /// for the error, if it is one of several. `null` counts as absent, `respondTo` is allowed in `info`. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -73,8 +73,9 @@ impl Catalogue {
         &self,
         action: &str,
         mut info: Map<String, Value>,
-        index: usize,
+        index: impl Into<Option<usize>>,
     ) -> Result<BuiltAction> {
+        let index = index.into();
         let action = self.shared_action(action).ok_or_else(|| self.unknown_action(action, index))?;
         let scope = Scope { action, index, response: false };
         let respond_to = self.take_respond_to(&mut info, &scope)?;
@@ -87,10 +88,10 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// As [`build_info`](Self::build_info); fields are named `response.<field>`, and the place in the batch is 0.
+    /// As [`build_info`](Self::build_info); fields are named `response.<field>`.
     pub fn build_response(&self, action: &str, fields: Map<String, Value>) -> Result<Map<String, Value>> {
-        let action = self.shared_action(action).ok_or_else(|| self.unknown_action(action, 0))?;
-        Scope { action, index: 0, response: true }.fit(action.response_fields(), fields, false)
+        let action = self.shared_action(action).ok_or_else(|| self.unknown_action(action, None))?;
+        Scope { action, index: None, response: true }.fit(action.response_fields(), fields, false)
     }
 
     /// Checks the fields of a response (C53). See [`build_response`](Self::build_response), which also removes
@@ -115,8 +116,15 @@ impl Catalogue {
         }
     }
 
-    fn unknown_action(&self, name: &str, index: usize) -> Error {
-        let hint = did_you_mean(name, self.actions().map(|action| action.name.as_str()));
+    fn unknown_action(&self, name: &str, index: Option<usize>) -> Error {
+        // `extension.openExam` is how the generated types are named elsewhere.
+        let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+        let hint = match did_you_mean(last, self.actions().map(|action| action.name.as_str())) {
+            hint if hint.is_empty() => {
+                format!(" (it is the catalogue `{}`; one of your own is given to the builder)", self.name())
+            }
+            hint => hint,
+        };
         Error::UnknownAction { action: shown(name), index, hint }
     }
 
@@ -131,7 +139,7 @@ impl Catalogue {
 /// What is being checked, for the errors.
 struct Scope<'a> {
     action: &'a ActionType,
-    index: usize,
+    index: Option<usize>,
     response: bool,
 }
 
@@ -151,7 +159,7 @@ impl Scope<'_> {
                     fields.insert(name, value);
                 }
                 _ => match &field.presence {
-                    Presence::Required => return Err(self.missing(&field.name)),
+                    Presence::Required => return Err(self.missing(&field.name, declared, &given)),
                     Presence::Default(value) => {
                         fields.insert(field.name.clone(), value.clone());
                     }
@@ -177,14 +185,21 @@ impl Scope<'_> {
 
     fn what(&self) -> String {
         let kind = if self.response { "response to" } else { "info of" };
-        format!("{kind} {} (index {})", self.action.name, self.index)
+        let index = self.index.map(|index| format!(" (index {index})")).unwrap_or_default();
+        format!("{kind} {}{index}", self.action.name)
     }
 
     fn field_name(&self, field: &str) -> String {
         if self.response { format!("response.{}", shown(field)) } else { shown(field) }
     }
 
-    fn missing(&self, field: &str) -> Error {
+    /// One that is misspelt is told as such: whoever wrote `examUrl` does not miss `examURL`.
+    fn missing(&self, field: &str, declared: &[Field], given: &Map<String, Value>) -> Error {
+        let unknown = |name: &&String| declared.iter().all(|field| field.name != **name);
+        let meant = |name: &&String| !did_you_mean(name, [field].into_iter()).is_empty();
+        if let Some(misspelt) = given.keys().filter(unknown).find(meant) {
+            return self.unknown_field(misspelt, declared);
+        }
         Error::MissingField {
             action: self.action.name.clone(),
             field: self.field_name(field),

@@ -148,6 +148,13 @@ impl Catalogue {
     }
 }
 
+/// Shares it.
+impl From<&Self> for Catalogue {
+    fn from(catalogue: &Self) -> Self {
+        catalogue.clone()
+    }
+}
+
 impl std::fmt::Debug for Catalogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Catalogue")

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
 use super::value::MAX_INT;
-use crate::error::{Result, unfit};
+use crate::error::Result;
 
 #[doc(hidden)]
 pub use super::model::REDACTED;
@@ -69,7 +69,7 @@ pub fn decode<T: DeserializeOwned>(what: &str, mut fields: Map<String, Value>) -
             _ => {}
         }
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| unfit(what, &error))
+    crate::error::decode(what, &fields)
 }
 
 /// JavaScript has one type of number, and JSON two ways to write an integer. Both bounds are exact as floats, and

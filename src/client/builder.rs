@@ -17,7 +17,7 @@ use super::token::{self, Fresh};
 use crate::backend::{Backend, BackendError, Expect, Stored, Ttl, Watch, Write, Written};
 use crate::catalogue::Catalogue;
 use crate::document::{Document, Rules};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::id::{DocumentId, Identity};
 use crate::limits::{OPERATIONS_WAITING_MAX, REQUESTS_WAITING_MAX, TTL_MAX};
 use crate::token::TokenProvider;
@@ -95,8 +95,8 @@ impl Builder {
     }
 
     /// The action types. Default: the proctoring catalogue of this crate.
-    pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
-        self.catalogue = catalogue;
+    pub fn catalogue(mut self, catalogue: impl Into<Catalogue>) -> Self {
+        self.catalogue = catalogue.into();
         self
     }
 
@@ -137,6 +137,9 @@ impl Builder {
     /// [`Error::TooLarge`] (initial data), [`Error::Backend`], or [`Error::Timeout`], after
     /// [`connect_within`](Settings::connect_within) at the latest.
     ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
+    ///
     /// # Cancel safety
     /// A dropped call may have created the document, and has no other effect.
     pub async fn connect(self) -> Result<SyncClient> {
@@ -149,6 +152,7 @@ impl Builder {
             None => random(8).into(),
         };
         check_ttl(self.ttl)?;
+        self.settings.check()?;
         let initial = Document::with_fields("initial data", object("initial data", self.initial_data)?)?;
         // With a list of writers from the start, a lost answer to the first write can be told from one that held.
         let begun = initial.clone().begun_by(&instance);
@@ -161,6 +165,8 @@ impl Builder {
             timeout(within, opening.run(self.tokens.as_deref())).await.map_err(|_| Error::Timeout {
                 what: format!("answer of the backend about `{id}`"),
                 after: within,
+                why: "it hangs or is out of reach: look at it, then connect again",
+                retry: Retry::Now,
             })??;
 
         let facts = backend.facts();
@@ -240,7 +246,8 @@ impl Opening<'_> {
             Some(stored) => stored,
             None => match self.backend.write(self.id, self.write.clone()).await {
                 Ok(Written { revision, expires, at }) => {
-                    Stored { revision, document: self.write.document.clone(), expires, at }
+                    let document = self.write.document.clone();
+                    Stored { revision, document, expires, created: at, updated: at, at }
                 }
                 Err(BackendError::Conflict) => return Ok(None),
                 Err(error) => return Err(error),

@@ -238,6 +238,6 @@ impl Responder {
 
 fn fields(response: &impl Serialize) -> Result<Map<String, Value>> {
     let value = serde_json::to_value(response)
-        .map_err(|source| Error::Decode { what: "the response".into(), source: Arc::new(source) })?;
+        .map_err(|source| Error::Decode { what: "the response".into(), why: source.to_string() })?;
     object("response", value)
 }

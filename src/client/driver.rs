@@ -14,7 +14,7 @@ use super::machine::{Asker, Cancelled, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
 use super::trace;
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::id::ActionId;
 
 type Work<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
@@ -305,7 +305,14 @@ impl Driver {
             (false, true) => Ok(()),
             (false, false) => {
                 let after = self.shared.settings.close_within;
-                Err(Error::Timeout { what: "answer from the backend while closing".into(), after })
+                let why = "what was not written is left to the lease";
+                let retry = Retry::MaybeApplied;
+                Err(Error::Timeout {
+                    what: "answer from the backend while closing".into(),
+                    after,
+                    why,
+                    retry,
+                })
             }
         };
         for reply in self.closing.take().into_iter().flat_map(|closing| closing.replies) {
@@ -341,7 +348,7 @@ fn show_to(channel: &watch::Sender<Seen>, seen: Seen) {
 fn cancel(hands: &[Weak<Hand>], id: &ActionId) -> Cancelled {
     let hands = hands.iter().filter_map(Weak::upgrade).filter(|hand| hand.start.id == *id);
     // An earlier attempt may lie about still; only the latest can be unseen.
-    match hands.map(|hand| hand.cancel()).last() {
+    match hands.fold(None, |_, hand| Some(hand.cancel())) {
         Some(true) => Cancelled::Seen,
         Some(false) => Cancelled::Unseen,
         None => Cancelled::Ended,

@@ -92,6 +92,9 @@ impl Events {
     ///
     /// # Errors
     /// [`Error::Invalid`] when there is no such event.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn on(&self, event: &str, mut call: impl FnMut(Value) + Send + 'static) -> Result<Subscription> {
         if event == DOCUMENT_UPDATED {
             let mut updates = self.sp_sync_doc_updated();

@@ -27,10 +27,13 @@ impl ExecutorHandle {
     }
 
     /// Takes actions from now on, also those that wait already: one at a time, oldest first (C33–C36). Several
-    /// subscriptions of one client take turns; the order stays. An executor that the catalogue does not have has no
-    /// actions: the stream waits for ever, and [`actions_added`](super::Events::actions_added) tells.
+    /// subscriptions of one client take turns; the order stays. The stream of an executor that the catalogue
+    /// does not have ends at once; [`serve`](Self::serve) and [`actions_added`](super::Events::actions_added) say why.
     pub fn subscribe(&self) -> Deliveries {
         let (key, place) = self.client.shared.register(self.executor.clone(), Kind::Handler);
+        if self.client.shared.check_executor(&self.executor).is_err() {
+            place.end();
+        }
         Deliveries { client: self.client.clone(), key, place }
     }
 
@@ -38,12 +41,15 @@ impl ExecutorHandle {
     /// whose action is taken over is dropped where it waits.
     ///
     /// # Errors
-    /// [`Error::UnknownExecutor`](crate::Error::UnknownExecutor) when the catalogue has no such executor.
+    /// [`Error::UnknownExecutor`](crate::Error::UnknownExecutor) when the catalogue has no such executor;
+    /// [`Error::Invalid`](crate::Error::Invalid) when the table is empty, has two handlers for one action, or one for
+    /// another executor's.
     ///
     /// # Cancel safety
     /// Dropped, it lets go of the action in hand; the others stay in the array.
     pub async fn serve(&self, handlers: Handlers) -> Result<()> {
         self.client.shared.check_executor(&self.executor)?;
+        handlers.check(self.executor.as_str())?;
         let mut deliveries = self.subscribe();
         while let Some(delivery) = deliveries.next().await {
             handlers.carry_out(delivery).await;

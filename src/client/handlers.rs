@@ -1,8 +1,11 @@
 //! A table of typed handlers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,16 +14,21 @@ use super::delivery::Delivery;
 use super::machine::Ending;
 use crate::catalogue::typed::{TypedAction, TypedRequest};
 use crate::document::Failure;
+use crate::error::{Error, Result};
 
 /// What a handler has to say in the end: nothing, or a response.
 type Said = std::result::Result<Option<Value>, Failure>;
 type Handler = Arc<dyn Fn(Value) -> Pin<Box<dyn Future<Output = Said> + Send>> + Send + Sync>;
 
-/// Typed handlers by action. An action without a handler is given up at once, as failed (C45).
+/// Typed handlers by action. An action without a handler is given up at once, as failed (C45). A handler that panics
+/// has failed and is tried again (C42); where panics abort the process, the lease decides.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Handlers {
     by_name: HashMap<&'static str, Handler>,
+    /// Whose actions they are, and which were given twice.
+    executors: BTreeMap<&'static str, &'static str>,
+    twice: Option<&'static str>,
 }
 
 impl Handlers {
@@ -29,19 +37,19 @@ impl Handlers {
         Self::default()
     }
 
-    /// Carries out an action that does not answer, or whose answer nobody needs.
-    pub fn on<A, F, Fut>(mut self, handler: F) -> Self
+    /// Carries out an action that does not answer, or whose answer nobody needs: whoever asks for one all the same
+    /// waits in vain. Use [`answer`](Self::answer) for actions that answer.
+    pub fn on<A, F, Fut>(self, handler: F) -> Self
     where
         A: TypedAction + DeserializeOwned + Send + 'static,
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = std::result::Result<(), Failure>> + Send + 'static,
     {
-        self.by_name.insert(A::ACTION, boxed(handler, |()| Ok(None)));
-        self
+        self.insert::<A>(boxed(handler, |()| Ok(None)))
     }
 
     /// Carries out an action and answers it.
-    pub fn answer<A, F, Fut>(mut self, handler: F) -> Self
+    pub fn answer<A, F, Fut>(self, handler: F) -> Self
     where
         A: TypedRequest + DeserializeOwned + Send + 'static,
         F: Fn(A) -> Fut + Send + Sync + 'static,
@@ -51,8 +59,30 @@ impl Handlers {
             let value = serde_json::to_value(response);
             value.map(Some).map_err(|error| Failure::new("response", error.to_string()))
         };
-        self.by_name.insert(A::ACTION, boxed(handler, said));
+        self.insert::<A>(boxed(handler, said))
+    }
+
+    fn insert<A: TypedAction>(mut self, handler: Handler) -> Self {
+        self.executors.insert(A::ACTION, A::EXECUTOR);
+        if self.by_name.insert(A::ACTION, handler).is_some() {
+            self.twice = Some(A::ACTION);
+        }
         self
+    }
+
+    /// Refuses a table that cannot be meant for this executor: it would give up its actions, one after the other.
+    pub(super) fn check(&self, executor: &str) -> Result<()> {
+        let wrong = |why| Err(Error::Invalid { what: "table of handlers", why });
+        if self.by_name.is_empty() {
+            return wrong(format!("it is empty: every action of `{executor}` would be given up"));
+        }
+        if let Some(twice) = self.twice {
+            return wrong(format!("it has two handlers for `{twice}`"));
+        }
+        match self.executors.iter().find(|(_, its)| **its != executor) {
+            Some((action, its)) => wrong(format!("`{action}` is an action of `{its}`, not of `{executor}`")),
+            None => Ok(()),
+        }
     }
 
     /// Carries one action out. Its end is recorded while the next one is carried out; what goes wrong with that is
@@ -64,7 +94,7 @@ impl Handlers {
             return delivery.leave(Ending::Failed { failure, again: false, reply: None });
         };
         let said = tokio::select! {
-            said = handler(delivery.action().to_value()) => said,
+            said = unwinding(|| handler(delivery.action().to_value())) => said,
             () = delivery.cancelled() => return,
         };
         let ending = match said {
@@ -74,6 +104,17 @@ impl Handlers {
         };
         delivery.leave(ending);
     }
+}
+
+/// A handler that panics has failed, like any other: its executor goes on, and the action is tried again.
+async fn unwinding<F: Future<Output = Said>>(handler: impl FnOnce() -> F) -> Said {
+    let panicked = |_| Failure::new("panic", "the handler panicked");
+    let mut handling = Box::pin(catch_unwind(AssertUnwindSafe(handler)).map_err(panicked)?);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
+        Ok(polled) => polled,
+        Err(panic) => Poll::Ready(Err(panicked(panic))),
+    })
+    .await
 }
 
 fn boxed<A, T, Fut>(

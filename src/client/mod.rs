@@ -313,10 +313,12 @@ impl SyncClient {
 
     /// Checks actions against the catalogue, before any request is made (C25).
     fn check(&self, batch: Batch) -> Result<Vec<Addition>> {
-        batch.members.into_iter().enumerate().map(|(index, member)| self.check_one(index, member)).collect()
+        let several = batch.members.len() > 1;
+        let members = batch.members.into_iter().enumerate();
+        members.map(|(index, member)| self.check_one(several.then_some(index), member)).collect()
     }
 
-    fn check_one(&self, index: usize, member: batch::Member) -> Result<Addition> {
+    fn check_one(&self, index: Option<usize>, member: batch::Member) -> Result<Addition> {
         let (name, info) = member.into_info()?;
         let built = self.shared.catalogue.build_info(&name, info, index)?;
         let executor: Executor = built.executor().into();

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::shared::{Seen, Shared};
 use crate::backend::Revision;
 use crate::document::Document;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::id::ActionId;
 
 /// Proof that actions are in the document durably. It does not mean that anybody has run them.
@@ -90,7 +90,15 @@ impl Receipt {
                 Seen::Over(error) => Err(error.clone()),
             },
             Ok(Err(_)) => Err(Error::Closed),
-            Err(_) => Err(Error::Timeout { what: what.to_owned(), after: within }),
+            Err(_) => {
+                let why = match &*self.shared.states.borrow() {
+                    Seen::State(state) if self.ids.iter().any(|id| lies(&state.document, id)) => {
+                        "it still waits in its array: is its executor there, and done with what stands before it?"
+                    }
+                    _ => "it was taken and is being carried out",
+                };
+                Err(Error::Timeout { what: what.to_owned(), after: within, why, retry: Retry::Now })
+            }
         }
     }
 }

@@ -15,8 +15,8 @@ use super::machine::Wait;
 use super::shared::Command;
 use crate::action::Action;
 use crate::catalogue::typed::decode;
-use crate::document::Item;
-use crate::error::{Error, Result};
+use crate::document::{Item, Outcome};
+use crate::error::{Error, Result, Retry};
 use crate::id::Executor;
 
 /// How long a request that has timed out waits to see itself withdrawn.
@@ -70,7 +70,7 @@ impl<R> Request<R> {
 
     async fn ask(self) -> Result<Action> {
         let Self { client, name, info, respond_to, within, .. } = self;
-        let mut addition = client.check_one(0, Member { name, info, respond_to })?;
+        let mut addition = client.check_one(None, Member { name, info, respond_to })?;
         let name = addition.action.name().to_owned();
         let Some(respond_to) = addition.action.respond_to().map(Executor::from) else {
             let why = format!("`{name}` needs to know where the response goes: call .respond_to(executor)");
@@ -94,8 +94,17 @@ impl<R> Request<R> {
         match timeout(within, asked).await {
             Ok(item) => read(&name, &*item?),
             Err(_) => {
-                client.give_up(key).await;
-                Err(Error::Timeout { what: format!("response to {name}"), after: within })
+                let (why, retry) = match client.give_up(key).await {
+                    Some(Outcome::Done) => {
+                        ("nobody took it, and it was withdrawn: is its executor there?", Retry::Now)
+                    }
+                    Some(_) => ("it was taken, and may still be carried out", Retry::MaybeApplied),
+                    None => (
+                        "whether it was taken is not known: the backend is slow or away",
+                        Retry::MaybeApplied,
+                    ),
+                };
+                Err(Error::Timeout { what: format!("response to {name}"), after: within, why, retry })
             }
         }
     }
@@ -104,12 +113,12 @@ impl<R> Request<R> {
 impl SyncClient {
     /// Nobody waits any more: a request that nobody has taken must not be carried out later (C50). What cannot be
     /// withdrawn was taken, or the backend is away; the caller hears of the timeout either way.
-    async fn give_up(&self, key: u64) {
+    async fn give_up(&self, key: u64) -> Option<Outcome> {
         let (reply, answer) = oneshot::channel();
-        if self.order(Command::GiveUp(key, reply)).await.is_ok() {
-            // The caller has waited long enough: the withdrawal goes on without it.
-            let _ = timeout(WITHDRAWAL_AWAITED, answer).await;
-        }
+        self.order(Command::GiveUp(key, reply)).await.ok()?;
+        // The caller has waited long enough: the withdrawal goes on without it.
+        let answer = timeout(WITHDRAWAL_AWAITED, answer).await.ok()?.ok()?;
+        answer.ok().map(|answer| answer.outcome)
     }
 }
 

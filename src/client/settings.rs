@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
 use crate::limits;
 
 /// Settings of a client; the defaults are those of [`limits`].
@@ -58,6 +59,35 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Refuses what no client could work with, before it does harm.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Self { lease, attempts_max, retry_delay_min, retry_delay_max, waiting_max, .. } = self;
+        let least = Duration::from_millis(1);
+        within("lease", *lease, least)?;
+        within("retry_delay_min", *retry_delay_min, Duration::ZERO)?;
+        within("retry_delay_max", *retry_delay_max, *retry_delay_min)?;
+        within("finish_linger", self.finish_linger, Duration::ZERO)?;
+        within("write_within", self.write_within, least)?;
+        within("connect_within", self.connect_within, least)?;
+        within("close_within", self.close_within, least)?;
+        within("token_renew_before", self.token_renew_before, Duration::ZERO)?;
+        within("backoff_min", self.backoff_min, least)?;
+        within("backoff_max", self.backoff_max, self.backoff_min)?;
+        if *attempts_max == 0 {
+            return Err(wrong("attempts_max", "it must be at least 1".into()));
+        }
+        if *waiting_max == 0 {
+            return Err(wrong("waiting_max", "it must be at least 1".into()));
+        }
+        match self.writes_per_second {
+            Some(rate) if !(rate.is_finite() && rate >= RATE_MIN) => Err(wrong(
+                "writes_per_second",
+                format!("it must be at least {RATE_MIN}, or None for no limit"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// How often a claim is renewed.
     pub(crate) fn renew_every(&self) -> Duration {
         self.lease / limits::RENEWALS_PER_LEASE
@@ -72,6 +102,22 @@ impl Settings {
     pub(crate) fn backoff(&self, failures: u32) -> Duration {
         doubled(self.backoff_min, failures.saturating_sub(1), self.backoff_max)
     }
+}
+
+/// Slower writers would look like dead ones.
+const RATE_MIN: f64 = 0.01;
+
+fn within(name: &str, value: Duration, least: Duration) -> Result<()> {
+    let most = limits::SETTING_MAX;
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let days = most.as_secs() / 86_400;
+    Err(wrong(name, format!("it is {value:?} and must be {least:?} to {days} days")))
+}
+
+fn wrong(name: &str, why: String) -> Error {
+    Error::Invalid { what: "setting", why: format!("`{name}`: {why}") }
 }
 
 fn doubled(first: Duration, times: u32, most: Duration) -> Duration {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::machine::State;
 use crate::backend::Revision;
-use crate::error::{Result, unfit};
+use crate::error::{Result, decode};
 
 /// The whole content of a document at one revision, arrays included, bookkeeping left out (C9, C10). Cloning shares
 /// it; it reads like a [`Map`].
@@ -46,7 +46,7 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Decode`](crate::Error::Decode) when a field is missing or of another type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        T::deserialize(self.data()).map_err(|error| unfit("the document", &error))
+        decode("the document", self.data())
     }
 
     /// One top-level key, without making the rest.

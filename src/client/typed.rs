@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use serde::Serialize;
@@ -37,7 +36,7 @@ impl<T> TypedDocument<T> {
     /// As [`SyncClient::set_sync`].
     pub async fn set(&self, fields: &(impl Serialize + Sync)) -> Result<Revision> {
         let value = serde_json::to_value(fields)
-            .map_err(|source| Error::Decode { what: "the fields".into(), source: Arc::new(source) })?;
+            .map_err(|source| Error::Decode { what: "the fields".into(), why: source.to_string() })?;
         self.client.set_sync(value).await
     }
 }

@@ -19,6 +19,7 @@ pub(super) const PROMISES: &[Promise] = &[
         remove_needs_the_revision,
         "remove with a revision holds only where it is the present one"
     ),
+    promise!("writes", times_are_told_truly, "`created` stays, `updated` does not go back"),
     promise!("writes", names_do_not_touch_each_other, "a write changes no document of another name"),
 ];
 
@@ -34,6 +35,24 @@ async fn a_write_can_be_read_at_once(bench: &Bench) -> Outcome {
         revision = bench.update(&id, revision, numbered(number)).await?.revision;
     }
     bench.holds(&id, revision, &numbered(49)).await
+}
+
+async fn times_are_told_truly(bench: &Bench) -> Outcome {
+    let id = bench.name()?;
+    let mut revision = bench.create(&id, numbered(0)).await?.revision;
+    let first = bench.found(&id).await?;
+    let mut updated = first.updated;
+    for number in 1..5 {
+        revision = bench.update(&id, revision, numbered(number)).await?.revision;
+        let now = bench.found(&id).await?;
+        // A backend that does not keep them says `at`.
+        let kept = now.created == first.created || now.created == now.at;
+        ensure!(kept, "`created` changed from {:?} to {:?}", first.created, now.created);
+        ensure!(now.updated >= updated, "`updated` went back from {updated:?} to {:?}", now.updated);
+        ensure!(now.created <= now.updated, "it was written before it was made: {now:?}");
+        updated = now.updated;
+    }
+    Ok(())
 }
 
 async fn create_needs_absence(bench: &Bench) -> Outcome {

@@ -225,7 +225,7 @@ impl Step<'_> {
     pub(super) fn give_back(
         &mut self,
         executor: &Executor,
-        started: Option<&ActionId>,
+        started: Option<&(ActionId, u32)>,
         unseen: Option<&Arc<Item>>,
     ) -> Result<Outcome> {
         let by = &self.writer.by;
@@ -270,9 +270,12 @@ fn is_addressed(item: &Item) -> bool {
 }
 
 /// Own claims as the actions that go back to the array.
-fn returned(mine: &[Claim], started: Option<&ActionId>, unseen: Option<&Arc<Item>>) -> Vec<Arc<Item>> {
+fn returned(mine: &[Claim], started: Option<&(ActionId, u32)>, unseen: Option<&Arc<Item>>) -> Vec<Arc<Item>> {
     let item = |claim: &Claim| {
-        let begun = if claim.id() == started { claim.n } else { claim.n.saturating_sub(1) };
+        let begun = match started {
+            Some((id, begun)) if claim.id() == Some(id) => *begun,
+            _ => claim.n.saturating_sub(1),
+        };
         let left = unseen.filter(|item| item.id() == claim.id());
         claim.item().or(left).map(|item| returned_item(item, begun))
     };

@@ -108,7 +108,9 @@ pub(crate) fn refuse_reserved<'a>(what: &str, keys: impl IntoIterator<Item = &'a
     let Some(key) = keys.into_iter().find(|key| is_reserved(key)) else { return Ok(()) };
     let instead = match key.as_str() {
         BOOKKEEPING_KEY => "it is this crate's bookkeeping",
-        _ => "actions are added with add_action and removed by executors, withdraw or clear_actions",
+        _ => {
+            "keys that end in `Actions` hold what executors are to do: add_action adds to them, executors, withdraw and clear_actions remove"
+        }
     };
     Err(Error::Reserved { what: what.to_owned(), key: key.clone(), instead })
 }

@@ -113,9 +113,7 @@ impl Document {
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => Ok(Self::from_object(object)),
             Ok(other) => Err(Error::NotAnObject { what: "document", found: json_type(&other) }),
-            Err(source) => {
-                Err(Error::Decode { what: "the stored document".into(), source: Arc::new(source) })
-            }
+            Err(source) => Err(Error::Decode { what: "the stored document".into(), why: source.to_string() }),
         }
     }
 

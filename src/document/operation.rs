@@ -83,8 +83,8 @@ pub enum Operation {
     GiveBack {
         /// Whose claims.
         executor: Executor,
-        /// The action whose handler had been started, if any: its attempt counts.
-        started: Option<ActionId>,
+        /// The action whose handler had been started, if any, and how many attempts of it have begun.
+        started: Option<(ActionId, u32)>,
         /// An at-most-once action whose start was recorded and that nobody has seen: of its claim only the id is left.
         unseen: Option<Arc<Item>>,
     },

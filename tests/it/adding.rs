@@ -109,12 +109,12 @@ fn mistakes() -> [(&'static str, Value, &'static str); 15] {
         (
             "openExam",
             Value::Null,
-            "action 1 of the batch, `openExam`: the mandatory field `examURL` is missing (null counts as missing)",
+            "action 1 of the batch: `openExam`: the mandatory field `examURL` is missing (null counts as missing)",
         ),
         (
             "openExam",
             json!({ "examURL": null }),
-            "action 1 of the batch, `openExam`: the mandatory field `examURL` is missing (null counts as missing)",
+            "action 1 of the batch: `openExam`: the mandatory field `examURL` is missing (null counts as missing)",
         ),
         (
             "openExams",
@@ -124,27 +124,27 @@ fn mistakes() -> [(&'static str, Value, &'static str); 15] {
         (
             "openExam",
             json!({ "examURL": 7 }),
-            "action 1 of the batch, `openExam`: field `examURL` must be a string with an absolute URL, not a number",
+            "action 1 of the batch: `openExam`: field `examURL` must be a string with an absolute URL, not a number",
         ),
         (
             "openExam",
             json!({ "examURL": "https://example.com", "newWindow": "yes" }),
-            "action 1 of the batch, `openExam`: field `newWindow` must be a boolean, not a string",
+            "action 1 of the batch: `openExam`: field `newWindow` must be a boolean, not a string",
         ),
         (
             "goToStep",
             json!({ "step": "nowhere" }),
-            "action 1 of the batch, `goToStep`: field `step` must be one of",
+            "action 1 of the batch: `goToStep`: field `step` must be one of",
         ),
         (
             "lockScreen",
             json!({ "message": "x".repeat(501) }),
-            "action 1 of the batch, `lockScreen`: field `message` must have at most 500 characters",
+            "action 1 of the batch: `lockScreen`: field `message` must have at most 500 characters",
         ),
         (
             "openExam",
             json!({ "examURL": "https://example.com", "newWindows": true }),
-            "action 1 of the batch, `openExam`: there is no field `newWindows`; it has `examURL`, `newWindow` (did you mean `newWindow`?)",
+            "action 1 of the batch: `openExam`: there is no field `newWindows`; it has `examURL`, `newWindow` (did you mean `newWindow`?)",
         ),
         (
             "leaveCall",
@@ -154,7 +154,7 @@ fn mistakes() -> [(&'static str, Value, &'static str); 15] {
         (
             "leaveCall",
             json!({ "respondTo": 5 }),
-            "action 1 of the batch, `leaveCall`: field `respondTo` must be the name of an executor, not a number",
+            "action 1 of the batch: `leaveCall`: field `respondTo` must be the name of an executor, not a number",
         ),
         (
             "leaveCall",
@@ -230,7 +230,10 @@ async fn a_receipt_tells_taken_and_finished() {
     let started = Instant::now();
     let error = receipt.taken(Duration::from_secs(5)).await.unwrap_err();
     assert_eq!(started.elapsed(), Duration::from_secs(5));
-    assert_eq!(error.to_string(), "no executor that takes the action within 5s");
+    assert_eq!(
+        error.to_string(),
+        "no executor that takes the action within 5s: it still waits in its array: is its executor there, and done with what stands before it?"
+    );
     assert_eq!(error.retry(), Retry::Now);
 
     let mut deliveries = client.executor("extension").subscribe();
@@ -238,7 +241,7 @@ async fn a_receipt_tells_taken_and_finished() {
     assert_eq!(Some(first.id()), receipt.id());
     receipt.taken(LONG).await.unwrap();
     let error = receipt.finished(Duration::from_secs(5)).await.unwrap_err();
-    assert_eq!(error.to_string(), "no end of the action within 5s");
+    assert_eq!(error.to_string(), "no end of the action within 5s: it was taken and is being carried out");
     first.finish().await.unwrap();
     assert!(receipt.finished(Duration::ZERO).await.is_err(), "the second waits still");
     deliveries.next().await.unwrap().finish().await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sp_sync::backend::Memory;
-use sp_sync::{Failure, Notice, extension};
+use sp_sync::{Failure, Handlers, Notice, extension};
 use tokio::time::Instant;
 
 use crate::support_b::*;
@@ -144,4 +144,60 @@ async fn an_original_action_never_expires() {
     tokio::time::sleep(Duration::from_secs(7 * 86_400)).await;
     let mut deliveries = client.executor("extension").subscribe();
     assert_eq!(next(&mut deliveries).await.action().name(), "stopSession");
+}
+
+/// C42, C44: a failure counts as one attempt also where its executor goes before the next one.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_failed_counts_once_when_its_executor_goes() {
+    let store = Memory::new();
+    let writer = client(store.clone(), "writer").await;
+    add(&writer, &["1"]).await;
+    for attempt in 1..=4 {
+        let one = client(store.clone(), &format!("worker{attempt}")).await;
+        let mut deliveries = one.executor("extension").subscribe();
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.attempt(), attempt);
+        delivery.fail(Failure::new("busy", "not now")).await.unwrap();
+        // Before and after the attempt was counted in the document.
+        tokio::time::sleep(Duration::from_millis(20) * (attempt % 2)).await;
+        drop(deliveries);
+        one.close().await.unwrap();
+        assert_eq!(document(&store).await.waiting("extension")[0].tag().n, Some(attempt));
+    }
+}
+
+/// C42: a handler of a table that panics has failed; its executor goes on.
+#[tokio::test(start_paused = true)]
+async fn a_handler_of_a_table_that_panics_has_failed() {
+    let store = Memory::new();
+    let page = client(store.clone(), "page").await;
+    let mut notices = page.events().notices();
+    let handlers = Handlers::new().on(async |action: extension::LockScreen| {
+        assert!(!action.message.starts_with("bad"), "on purpose");
+        Ok(())
+    });
+    let serving = page.executor("extension");
+    let serving = tokio::spawn(async move { serving.serve(handlers).await });
+    let receipt = add(&page, &["bad", "2"]).await;
+    receipt.finished(AGES).await.unwrap();
+    let failed = notice(&mut notices, |notice| matches!(notice, Notice::ActionFailed { .. })).await;
+    let Notice::ActionFailed { attempts, failure, .. } = failed else { unreachable!() };
+    assert_eq!((attempts, failure.code.as_str()), (5, "panic"));
+    assert!(!serving.is_finished());
+}
+
+/// C45: a table that cannot be meant for an executor is refused before it gives up that executor's actions.
+#[tokio::test(start_paused = true)]
+async fn a_table_of_another_executor_is_refused() {
+    let client = client(Memory::new(), "page").await;
+    let lock = || Handlers::new().on(async |_: extension::LockScreen| Ok(()));
+    for (handlers, why) in [
+        (Handlers::new(), "it is empty: every action of `onboarding` would be given up"),
+        (lock(), "`lockScreen` is an action of `extension`, not of `onboarding`"),
+        (lock().on(async |_: extension::LockScreen| Ok(())), "it has two handlers for `lockScreen`"),
+    ] {
+        let error = client.executor("onboarding").serve(handlers).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("invalid table of handlers: {why}"));
+    }
+    assert!(next_or_end(&mut client.executor("extention").subscribe()).await.is_none(), "a typing mistake");
 }

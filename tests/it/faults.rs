@@ -191,9 +191,15 @@ async fn a_backend_that_never_answers_is_given_up_after_the_same_time() {
     assert!(matches!(error, Error::MaybeApplied { what: "set_sync" }), "{error}");
     let error = late.await.unwrap().unwrap_err();
     assert_eq!(started.elapsed(), Duration::from_secs(6));
-    assert_eq!(error.to_string(), "no accepted set_sync within 5s");
+    assert_eq!(
+        error.to_string(),
+        "no accepted set_sync within 5s: it was not sent, the backend is slow or away: try again"
+    );
     let error = client.close().await.unwrap_err();
-    assert_eq!(error.to_string(), "no answer from the backend while closing within 2s");
+    assert_eq!(
+        error.to_string(),
+        "no answer from the backend while closing within 2s: what was not written is left to the lease"
+    );
 }
 
 /// C55: what no waiting mends is answered at once.

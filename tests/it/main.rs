@@ -34,3 +34,5 @@ mod taking;
 mod tidy;
 mod tokens;
 mod unread;
+#[cfg(any(feature = "remote", feature = "server"))]
+mod vectors;

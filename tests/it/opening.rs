@@ -232,7 +232,7 @@ async fn initial_data_that_is_reserved_or_no_object_is_refused_before_any_reques
         (json!({ "_sp": {} }), "initial data may not contain the key `_sp`: it is this crate's bookkeeping"),
         (
             json!({ "x": 1, "extensionActions": [] }),
-            "initial data may not contain the key `extensionActions`: actions are added with add_action and removed by executors, withdraw or clear_actions",
+            "initial data may not contain the key `extensionActions`: keys that end in `Actions` hold what executors are to do: add_action adds to them, executors, withdraw and clear_actions remove",
         ),
     ];
     let link = Link::new(Memory::new(), |_| Fate::Pass);
@@ -300,7 +300,10 @@ async fn opening_ends_when_the_backend_never_answers() {
         let started = Instant::now();
         let error = builder(link, "a").connect().await.unwrap_err();
         assert_eq!(started.elapsed(), Settings::default().connect_within);
-        assert_eq!(error.to_string(), "no answer of the backend about `Session_test` within 60s");
+        assert_eq!(
+            error.to_string(),
+            "no answer of the backend about `Session_test` within 60s: it hangs or is out of reach: look at it, then connect again"
+        );
         assert_eq!(error.retry(), Retry::Now);
     }
 }
@@ -319,4 +322,48 @@ async fn a_refusal_ends_opening_at_once() {
     let data = json!({ "text": "much too long for that" });
     let error = builder(small, "a").initial_data(data).connect().await.unwrap_err();
     assert!(matches!(error, Error::TooLarge { size_bytes: 33, limit_bytes: 20 }), "{error}");
+}
+
+/// C58: a setting that no client could work with is refused before any request.
+#[tokio::test(start_paused = true)]
+async fn settings_are_checked() {
+    let refused = async |settings: Settings| {
+        let link = Link::new(Memory::new(), |call| panic!("{call:?} was asked"));
+        builder(link, "a").settings(settings).connect().await.unwrap_err().to_string()
+    };
+    let with = |change: fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        settings
+    };
+    for (change, why) in [
+        (with(|s| s.lease = Duration::ZERO), "`lease`: it is 0ns and must be 1ms to 30 days"),
+        (with(|s| s.write_within = Duration::ZERO), "`write_within`: it is 0ns and must be 1ms to 30 days"),
+        (
+            with(|s| s.retry_delay_min = Duration::from_secs(20)),
+            "`retry_delay_max`: it is 10s and must be 20s to 30 days",
+        ),
+        (with(|s| s.attempts_max = 0), "`attempts_max`: it must be at least 1"),
+        (with(|s| s.waiting_max = 0), "`waiting_max`: it must be at least 1"),
+        (
+            with(|s| s.writes_per_second = Some(0.0)),
+            "`writes_per_second`: it must be at least 0.01, or None for no limit",
+        ),
+        (
+            with(|s| s.writes_per_second = Some(f64::NAN)),
+            "`writes_per_second`: it must be at least 0.01, or None for no limit",
+        ),
+    ] {
+        assert_eq!(refused(change).await, format!("invalid setting: {why}"));
+    }
+    for change in [
+        with(|s| s.lease = Duration::MAX),
+        with(|s| s.connect_within = Duration::MAX),
+        with(|s| s.close_within = Duration::MAX),
+        with(|s| s.backoff_max = Duration::MAX),
+        with(|s| s.finish_linger = Duration::MAX),
+        with(|s| s.token_renew_before = Duration::MAX),
+    ] {
+        assert!(refused(change).await.ends_with("to 30 days"));
+    }
 }

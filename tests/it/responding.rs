@@ -493,3 +493,21 @@ async fn there_is_at_most_one_response_when_the_responder_is_killed() {
         }
     }
 }
+
+/// C50: a timeout says whether anybody took the request, and so whether it may be repeated.
+#[tokio::test(start_paused = true)]
+async fn a_timeout_says_whether_the_request_was_taken() {
+    let store = Memory::new();
+    let (page, extension) = pair(&store).await;
+    let error = ask(&page).await.unwrap_err();
+    assert_eq!(error.retry(), sp_sync::Retry::Now);
+    assert!(
+        error.to_string().ends_with("nobody took it, and it was withdrawn: is its executor there?"),
+        "{error}"
+    );
+    let mut deliveries = extension.executor("extension").subscribe();
+    let (asked, _held) = tokio::join!(ask(&page), next(&mut deliveries));
+    let error = asked.unwrap_err();
+    assert_eq!(error.retry(), sp_sync::Retry::MaybeApplied);
+    assert!(error.to_string().ends_with("it was taken, and may still be carried out"), "{error}");
+}

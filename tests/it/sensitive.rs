@@ -127,7 +127,10 @@ async fn no_error_quotes_a_value() {
     let delivery = deliveries.next().await.unwrap();
     let error = delivery.parse::<Wrong>().unwrap_err();
     assert!(!shown(&error).contains(SECRET), "{}", shown(&error));
-    assert_eq!(error.to_string(), "action `joinCall` does not fit the type asked for");
+    assert_eq!(
+        error.to_string(),
+        "field `token` of action `joinCall` does not fit the type asked for: it should be u32"
+    );
 }
 
 /// C64: a handler whose fields do not fit fails without quoting them, in the notice and in the answer.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sp_sync::document::{Claim, Document, Held, Item, Operation, Response, Writer};
 use sp_sync::{ActionId, Executor};
 
-use super::world::{Bug, Config, Effect, Snap};
+use super::world::{Bug, Config, Effect, Snap, action};
 
 /// What the client knows of its one write in flight.
 #[derive(Clone)]
@@ -306,10 +306,18 @@ impl Client {
     ) {
         let hand = &self.hands[place];
         let stubs = own.iter().filter_map(|claim| match &claim.held {
-            Held::Once(id) => Some(Effect::Gone(id.clone())),
+            Held::Once(id) => Some(id),
             Held::Action(_) => None,
         });
-        effects.extend(stubs);
+        // Its start was recorded, and its handler was not started: nobody has seen it.
+        let mut unseen = None;
+        for id in stubs {
+            if unseen.is_none() && !hand.started.iter().any(|(seen, _)| seen == id) {
+                unseen = Some(Arc::new(Item::from_value(action(id.as_str(), executor.as_str()))));
+            } else {
+                effects.push(Effect::Gone(id.clone()));
+            }
+        }
         let begun = |claim: &&&Claim| {
             claim.id().is_some_and(|id| {
                 hand.started.contains(&(id.clone(), claim.n))
@@ -317,16 +325,17 @@ impl Client {
             })
         };
         // A failed attempt is counted by its Retry in this same write.
-        let started = own.iter().find(begun).and_then(|claim| claim.id()).filter(|id| {
-            hand.failed.as_ref().is_none_or(|(failed, _)| failed != *id)
-                && !operations
-                    .iter()
-                    .any(|operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id))
-        });
+        let started =
+            own.iter().find(begun).and_then(|claim| Some((claim.id()?, claim.n))).filter(|(id, _)| {
+                hand.failed.as_ref().is_none_or(|(failed, _)| failed != *id)
+                    && !operations.iter().any(
+                        |operation| matches!(operation, Operation::Retry { id: again, .. } if again == *id),
+                    )
+            });
         operations.push(Operation::GiveBack {
             executor: executor.clone(),
-            started: started.cloned(),
-            unseen: None,
+            started: started.map(|(id, n)| (id.clone(), n)),
+            unseen,
         });
     }
 }

@@ -157,11 +157,8 @@ fn an_operation() -> impl Strategy<Value = Operation> {
             id,
             response
         }),
-        (executor(), proptest::option::of(an_id())).prop_map(|(executor, started)| Operation::GiveBack {
-            executor,
-            started,
-            unseen: None
-        }),
+        (executor(), proptest::option::of((an_id(), 1_u32..6)))
+            .prop_map(|(executor, started)| Operation::GiveBack { executor, started, unseen: None }),
     ]
 }
 

@@ -67,6 +67,7 @@ impl Group {
             _ => return Ok(Done::Conflict),
         };
         let revision = Revision(before + 1);
+        let created = alive.map_or(self.at, |alive| alive.created);
         let expires = match write.ttl {
             Ttl::Keep => alive.and_then(|alive| alive.expires),
             Ttl::Never => None,
@@ -74,18 +75,23 @@ impl Group {
         };
         connection
             .prepare_cached(
-                "INSERT INTO documents(name, revision, seq, expires_ms, data) VALUES(?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO documents(name, revision, seq, created_ms, updated_ms, expires_ms, data)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT(name) DO UPDATE SET revision = excluded.revision, seq = excluded.seq,
+                     created_ms = excluded.created_ms, updated_ms = excluded.updated_ms,
                      expires_ms = excluded.expires_ms, data = excluded.data",
             )?
             .execute(params![
                 id.as_str().as_bytes(),
                 to_sql(revision.0),
                 self.seq + 1,
+                to_sql(created.0),
+                to_sql(self.at.0),
                 expires.map(|expires| to_sql(expires.0)),
                 &*write.document.to_json(),
             ])?;
-        let stored = Stored { revision, document: write.document.clone(), expires, at: self.at };
+        let (document, at) = (write.document.clone(), self.at);
+        let stored = Stored { revision, document, expires, created, updated: at, at };
         self.changed(id, Some(stored));
         Ok(Done::Written(Written { revision, expires, at: self.at }))
     }

@@ -25,7 +25,7 @@ pub(super) type Known = (Revision, Arc<Document>);
 
 const ONE: &str = "
     SELECT meta.seq, documents.seq, revision, expires_ms, data IS NULL,
-           CASE WHEN revision = ?2 THEN NULL ELSE data END
+           CASE WHEN revision = ?2 THEN NULL ELSE data END, created_ms, updated_ms
     FROM meta LEFT JOIN documents ON name = ?1";
 
 /// The present state of a name. One statement, hence one state of the file.
@@ -40,7 +40,7 @@ pub(super) fn read(
     let mut rows = statement.query(params![id.as_str().as_bytes(), known_revision])?;
     let Some(row) = rows.next()? else { return Err(Failure::Foreign) };
     let (newest, seq): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
-    let expires = row.get::<_, Option<i64>>(3)?.map(|expires| BackendTime(from_sql(expires)));
+    let expires = row.get::<_, Option<i64>>(3)?.map(time);
     let at = clock.now();
     if seq.is_none() || row.get(4)? || expires.is_some_and(|end| end <= at) {
         return Ok(Row { seq: seq.unwrap_or(newest), stored: None });
@@ -50,7 +50,9 @@ pub(super) fn read(
         Some((found, document)) if found == revision => document,
         _ => Arc::new(parse(&row.get_ref(5)?)?),
     };
-    Ok(Row { seq: seq.unwrap_or(newest), stored: Some(Stored { revision, document, expires, at }) })
+    let (created, updated) = (time(row.get(6)?), time(row.get(7)?));
+    let stored = Stored { revision, document, expires, created, updated, at };
+    Ok(Row { seq: seq.unwrap_or(newest), stored: Some(stored) })
 }
 
 fn parse(data: &rusqlite::types::ValueRef<'_>) -> Result<Document, Failure> {
@@ -133,17 +135,20 @@ pub(super) struct Standing {
     pub(super) revision: u64,
     pub(super) is_removed: bool,
     pub(super) expires: Option<BackendTime>,
+    pub(super) created: BackendTime,
 }
 
 pub(super) fn standing(connection: &Connection, id: &DocumentId) -> Result<Option<Standing>, Failure> {
-    let mut statement = connection
-        .prepare_cached("SELECT revision, expires_ms, data IS NULL FROM documents WHERE name = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT revision, expires_ms, data IS NULL, created_ms FROM documents WHERE name = ?1",
+    )?;
     let found = statement.query_row([id.as_str().as_bytes()], |row| {
         let expires: Option<i64> = row.get(1)?;
         Ok(Standing {
             revision: from_sql(row.get(0)?),
             is_removed: row.get(2)?,
-            expires: expires.map(|expires| BackendTime(from_sql(expires))),
+            expires: expires.map(time),
+            created: time(row.get(3)?),
         })
     });
     Ok(found.optional()?)
@@ -162,6 +167,10 @@ pub(super) fn to_sql(number: u64) -> i64 {
 
 pub(super) fn from_sql(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+fn time(ms: i64) -> BackendTime {
+    BackendTime(from_sql(ms))
 }
 
 /// Tries again while another process holds a lock, for at most `timeout`. Only threads of the store wait here.

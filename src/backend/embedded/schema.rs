@@ -32,6 +32,8 @@ const TABLES: &str = "
         name BLOB NOT NULL UNIQUE,
         revision INTEGER NOT NULL,
         seq INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        updated_ms INTEGER NOT NULL,
         expires_ms INTEGER,
         data TEXT
     );

@@ -122,7 +122,7 @@ impl Machine {
             lane.putting_back = true;
             return;
         }
-        lane.giving_back = Some(Some(running.id));
+        lane.giving_back = Some(Some((running.id, running.n)));
     }
 
     /// Nobody saw the action: it has not begun.

@@ -33,8 +33,8 @@ pub(super) struct Lane {
     pub(super) ended: Vec<Ended>,
     /// A failed action that keeps its place until it is tried again (C42).
     pub(super) retry: Option<Retry>,
-    /// Claims are to go back to the array; inside, the action that had been started.
-    pub(super) giving_back: Option<Option<ActionId>>,
+    /// Claims are to go back to the array; inside, the action that had been started, and its attempts so far.
+    pub(super) giving_back: Option<Option<(ActionId, u32)>>,
     /// Nothing is taken before: a handler here has just let an action go.
     pub(super) hold_until: Option<Instant>,
     /// Another client's oldest claim, and since when it looks the same (C40).
@@ -243,7 +243,7 @@ impl Lane {
         }
         let idle = self.giving_back.is_none() && !self.wanted && self.running.is_none();
         if idle && self.has_open_claims(document, view.by) {
-            self.giving_back = Some(self.retry.take().map(|retry| retry.id));
+            self.giving_back = Some(self.retry.take().map(|retry| (retry.id, retry.failed)));
         }
         if let Some(started) = self.giving_back.clone() {
             if self.has_open_claims(document, view.by) {

@@ -13,7 +13,7 @@ use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
 use crate::catalogue::{Catalogue, Repeat};
 use crate::client::notice::Notice;
 use crate::document::{Document, Operation, Outcome, Verdict, apply, resolve};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::limits::OPERATIONS_PER_WRITE_MAX;
 
 impl Machine {
@@ -348,7 +348,12 @@ impl Machine {
                 continue;
             }
             let what = pending.operation.verb();
-            let slow = || Error::Timeout { what: format!("accepted {what}"), after: within };
+            let slow = || Error::Timeout {
+                what: format!("accepted {what}"),
+                after: within,
+                why: "it was not sent, the backend is slow or away: try again",
+                retry: Retry::Now,
+            };
             let error = match pending.delayed_by.take() {
                 _ if place < carried || pending.in_doubt_since.is_some() => Error::MaybeApplied { what },
                 delayed_by => delayed_by.unwrap_or_else(slow),

@@ -200,7 +200,7 @@ fn what_is_given_back_stands_first_in_its_order_and_remembers_attempts_begun() {
     let mut before = claimed(json!([claim("me#1", 3, "a"), claim("me#1", 2, "b"), claim("me#1", 1, "c")]));
     before["xActions"] = json!([act("d")]);
     let (after, _) =
-        one(before, Operation::GiveBack { executor: "x".into(), started: Some(id("a")), unseen: None });
+        one(before, Operation::GiveBack { executor: "x".into(), started: Some((id("a"), 3)), unseen: None });
     let with_n =
         |id: &str, n: u32| json!({ "action": "lockScreen", "executor": "x", "_sp": { "id": id, "n": n } });
     assert_eq!(after["xActions"], json!([with_n("a", 3), with_n("b", 1), act("c"), act("d")]));

@@ -1,6 +1,6 @@
 //! What is checked before an action is sent (C24–C27), and what is laid over what.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sp_sync::{Catalogue, Error, extension};
 
 use super::{build, object, refused};
@@ -26,7 +26,7 @@ fn a_missing_mandatory_field_is_named_with_its_action_and_place() {
     for info in [json!({}), json!({ "examURL": null })] {
         match build("openExam", info) {
             Err(Error::MissingField { action, field, index }) => {
-                assert_eq!((action.as_str(), field.as_str(), index), ("openExam", "examURL", 3));
+                assert_eq!((action.as_str(), field.as_str(), index), ("openExam", "examURL", Some(3)));
             }
             other => panic!("{other:?}"),
         }
@@ -79,7 +79,7 @@ fn a_value_of_another_type_is_refused() {
         ),
     ] {
         match build(action, info) {
-            Err(Error::WrongType { field: at, expected: wanted, found: met, index: 3, .. }) => {
+            Err(Error::WrongType { field: at, expected: wanted, found: met, index: Some(3), .. }) => {
                 assert_eq!((at.as_str(), wanted.as_str(), met), (field, expected, found));
             }
             other => panic!("{action}: {other:?}"),
@@ -238,4 +238,19 @@ fn executors_follow_the_naming_rule() {
     let names: Vec<_> = Catalogue::proctoring().executors().flat_map(|e| [e.array(), e.event()]).collect();
     let [array, event] = ["extensionActions", "extensionActionsAdded"];
     assert_eq!(names, [array, event, "onboardingActions", "onboardingActionsAdded"]);
+}
+
+#[test]
+fn a_misspelt_mandatory_field_is_told_as_such() {
+    // C24, C26
+    let error = build("openExam", json!({ "examUrl": "https://exam.example.com/" })).unwrap_err().to_string();
+    assert!(
+        error.contains("there is no field `examUrl`") && error.contains("did you mean `examURL`?"),
+        "{error}"
+    );
+    let error =
+        Catalogue::proctoring().build_info("extension.openExam", Map::new(), None).unwrap_err().to_string();
+    assert_eq!(error, "the catalogue has no action `extension.openExam` (did you mean `openExam`?)");
+    let error = Catalogue::proctoring().build_info("openTheDoor", Map::new(), None).unwrap_err().to_string();
+    assert!(error.contains("it is the catalogue `"), "{error}");
 }

@@ -155,7 +155,7 @@ fn every_operation(document: &Document, executor: &Executor) -> Vec<Operation> {
         Operation::PutBack { executor: executor.clone(), items: vec![item.clone()] },
         Operation::GiveBack {
             executor: executor.clone(),
-            started: claims.last().and_then(Claim::id).cloned(),
+            started: claims.last().and_then(|claim| Some((claim.id()?.clone(), claim.n))),
             unseen: None,
         },
     ];
@@ -460,7 +460,11 @@ impl Bytes<'_> {
                 let response = self.one_in(2).then(|| Response { executor: to, item: item(9, Value::Null) });
                 Operation::Finish { executor, id, response }
             }
-            10 => Operation::GiveBack { executor, started: claim.and_then(Claim::id).cloned(), unseen: None },
+            10 => Operation::GiveBack {
+                executor,
+                started: claim.and_then(|claim| Some((claim.id()?.clone(), claim.n))),
+                unseen: None,
+            },
             11 | 12 => Operation::Claim { executor, fresh: "f".into(), released: Vec::new() },
             _ => {
                 let many = self.below(4);

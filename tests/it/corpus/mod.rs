@@ -1,6 +1,8 @@
 //! The fuzzer's corpus, replayed: what was once worth keeping holds in every later version.
 
 mod checks;
+#[cfg(feature = "remote")]
+mod wire;
 
 use std::path::Path;
 
@@ -42,4 +44,16 @@ fn bookkeeping_of_strangers_is_worked_with() {
 #[test]
 fn no_sequence_of_operations_loses_or_doubles_anything() {
     replay("operations", checks::operations);
+}
+
+#[cfg(feature = "remote")]
+#[test]
+fn frames_of_strangers_are_read_or_refused() {
+    replay("frame", wire::frame);
+}
+
+#[cfg(feature = "remote")]
+#[test]
+fn messages_of_strangers_are_read_or_refused() {
+    replay("message", wire::message);
 }

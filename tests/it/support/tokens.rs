@@ -147,7 +147,12 @@ impl TokenProvider for Mint {
         let more = |left: u64| left.checked_sub(1);
         if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_err() {
             // A failure that may pass: the client goes on asking.
-            return Err(Error::Timeout { what: "token".into(), after: Duration::from_secs(1) });
+            return Err(Error::Timeout {
+                what: "token".into(),
+                after: Duration::from_secs(1),
+                why: "a test",
+                retry: sp_sync::Retry::Now,
+            });
         }
         Ok(self.make())
     }

@@ -143,7 +143,8 @@ impl Desk {
 }
 
 fn stored(revision: u64, document: Arc<Document>) -> Stored {
-    Stored { revision: Revision(revision), document, expires: None, at: BackendTime(0) }
+    let at = BackendTime(0);
+    Stored { revision: Revision(revision), document, expires: None, created: at, updated: at, at }
 }
 
 fn document(content: Value) -> Arc<Document> {

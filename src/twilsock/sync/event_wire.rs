@@ -1,0 +1,261 @@
+//! Events on the wire. Sync: a message has one `event_type` and either `event` or `events`; live events are single,
+//! replayed ones and confirmations come as a list with the `correlation_id` of the request.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use super::super::frame::Payload;
+use super::super::message::Notification;
+use super::super::wire::{self, lenient};
+use super::subscription_wire::EVENT_PROTOCOL_VERSION;
+use super::text::with_member;
+use super::{
+    Confirmed, Correlation, DOCUMENT_EVENT, DocumentRemoved, DocumentUpdated, Event, EventId,
+    FailedSubscription, Kind, Replay, Revision, SYNC_EVENT, SyncError, SyncMessage, Timestamp,
+};
+
+const ESTABLISHED: &str = "subscription_established";
+const FAILED: &str = "subscription_failed";
+const CANCELED: &str = "subscription_canceled";
+const DOCUMENT_UPDATED: &str = "document_updated";
+const DOCUMENT_REMOVED: &str = "document_removed";
+
+#[derive(Serialize)]
+struct Head<'a> {
+    event_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a Correlation>,
+    event_protocol_version: u32,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    event_type: String,
+    #[serde(default, deserialize_with = "lenient")]
+    correlation_id: Option<Correlation>,
+    #[serde(default, deserialize_with = "lenient")]
+    event: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "lenient")]
+    events: Option<Vec<Map<String, Value>>>,
+}
+
+/// Entry of a confirmation, in all three kinds of it.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    object_sid: String,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    object_type: Option<Kind>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    replay_status: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    last_event_id: Option<EventId>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    error: Option<SyncError>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Updated {
+    id: EventId,
+    document_sid: String,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    document_unique_name: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    document_revision: Option<Revision>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    date_created: Option<Timestamp>,
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    date_expires: Option<Option<Timestamp>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Removed {
+    document_sid: String,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    date_created: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    id: Option<EventId>,
+}
+
+/// Tells `null` from absent.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
+    Option::<Timestamp>::deserialize(deserializer).map(Some)
+}
+
+pub(super) fn read(payload: &Payload) -> Option<SyncMessage> {
+    let message: Message = payload.parse()?;
+    let events = message.event.into_iter().chain(message.events.into_iter().flatten());
+    let events = events.map(|fields| event(&message.event_type, fields)).collect();
+    Some(SyncMessage { correlation: message.correlation_id, events })
+}
+
+fn event(event_type: &str, mut fields: Map<String, Value>) -> Event {
+    let read = match event_type {
+        ESTABLISHED => entry(&fields).map(|entry| Event::Established(entry.into())),
+        FAILED => entry(&fields).map(|entry| Event::Failed(entry.into())),
+        CANCELED => {
+            entry(&fields).map(|entry| Event::Canceled { sid: entry.object_sid, kind: entry.object_type })
+        }
+        DOCUMENT_UPDATED => updated(&mut fields),
+        DOCUMENT_REMOVED => wire::read(fields.clone()).ok().map(removed),
+        _ => None,
+    };
+    read.unwrap_or_else(|| Event::Other { event_type: event_type.to_owned(), event: fields })
+}
+
+fn entry(fields: &Map<String, Value>) -> Option<Entry> {
+    wire::read(fields.clone()).ok()
+}
+
+/// Takes the data out, which may be long, and puts it back where the event is not one.
+fn updated(fields: &mut Map<String, Value>) -> Option<Event> {
+    let data = fields.remove("document_data")?;
+    let event = wire::read::<Updated>(fields.clone());
+    match (event, data) {
+        (Ok(event), Value::Object(data)) => {
+            let updated = DocumentUpdated {
+                id: event.id,
+                sid: event.document_sid,
+                unique_name: event.document_unique_name,
+                revision: event.document_revision,
+                date_created: event.date_created,
+                date_expires: event.date_expires,
+            };
+            Some(Event::DocumentUpdated(updated, data))
+        }
+        (_, data) => {
+            fields.insert("document_data".into(), data);
+            None
+        }
+    }
+}
+
+fn removed(event: Removed) -> Event {
+    let Removed { document_sid: sid, date_created, id } = event;
+    Event::DocumentRemoved(DocumentRemoved { sid, id, date_created })
+}
+
+impl From<Entry> for Confirmed {
+    fn from(entry: Entry) -> Self {
+        let replay = match entry.replay_status.as_deref() {
+            Some("completed") => Replay::Completed,
+            Some("interrupted") => Replay::Interrupted,
+            other => Replay::Other(other.unwrap_or_default().to_owned()),
+        };
+        let Entry { object_sid: sid, object_type: kind, last_event_id, .. } = entry;
+        Self { sid, kind, replay, last_event_id }
+    }
+}
+
+impl From<Entry> for FailedSubscription {
+    fn from(entry: Entry) -> Self {
+        let unknown = SyncError { status: 500, code: 0, message: String::new() };
+        let Entry { object_sid: sid, object_type: kind, error, .. } = entry;
+        Self { sid, kind, error: error.unwrap_or(unknown) }
+    }
+}
+
+/// A notification whose payload is this head and this member.
+fn notification(
+    message_type: &str,
+    event_type: &str,
+    correlation_id: Option<&Correlation>,
+    member: (&str, &str),
+) -> Notification {
+    let head = Head { event_type, correlation_id, event_protocol_version: EVENT_PROTOCOL_VERSION };
+    let payload = Payload::from_json_text(with_member(&head, member.0, member.1));
+    Notification { message_type: message_type.to_owned(), payload }
+}
+
+fn confirmation(event_type: &str, correlation: &Correlation, entries: &[Entry]) -> Notification {
+    let entries = serde_json::to_string(entries).unwrap_or_default();
+    notification(SYNC_EVENT, event_type, Some(correlation), ("events", &entries))
+}
+
+/// Live without a request, replayed with the request that asked for it. Sync: replayed events must be of the type
+/// [`SYNC_EVENT`], or the JavaScript SDK has them replayed again.
+fn document_event(event_type: &str, replayed_for: Option<&Correlation>, event: &str) -> Notification {
+    match replayed_for {
+        None => notification(DOCUMENT_EVENT, event_type, None, ("event", event)),
+        Some(request) => {
+            notification(SYNC_EVENT, event_type, Some(request), ("events", &format!("[{event}]")))
+        }
+    }
+}
+
+impl Confirmed {
+    /// Tells a client that these subscriptions hold.
+    #[must_use]
+    pub fn notification(correlation: &Correlation, confirmed: &[Self]) -> Notification {
+        let entries: Vec<Entry> = confirmed.iter().map(Entry::from).collect();
+        confirmation(ESTABLISHED, correlation, &entries)
+    }
+}
+
+impl FailedSubscription {
+    /// Tells a client that these subscriptions do not hold.
+    #[must_use]
+    pub fn notification(correlation: &Correlation, failed: &[Self]) -> Notification {
+        let entries: Vec<Entry> = failed.iter().map(Entry::from).collect();
+        confirmation(FAILED, correlation, &entries)
+    }
+}
+
+impl SyncMessage {
+    /// Tells a client that these objects' subscriptions have ended, as it asked. Sync: a server does not end them of its
+    /// own accord, because clients differ in what they make of it.
+    #[must_use]
+    pub fn canceled(correlation: &Correlation, objects: &[(String, Option<Kind>)]) -> Notification {
+        let entries: Vec<Entry> = objects.iter().map(|(sid, kind)| Entry::of(sid, *kind)).collect();
+        confirmation(CANCELED, correlation, &entries)
+    }
+}
+
+impl DocumentUpdated {
+    /// Tells of the change; `data` is the document's new data, the text of a JSON object.
+    #[must_use]
+    pub fn notification(&self, data: &str, replayed_for: Option<&Correlation>) -> Notification {
+        let event = Updated {
+            id: self.id,
+            document_sid: self.sid.clone(),
+            document_unique_name: self.unique_name.clone(),
+            document_revision: self.revision.clone(),
+            date_created: self.date_created,
+            date_expires: self.date_expires,
+        };
+        document_event(DOCUMENT_UPDATED, replayed_for, &with_member(&event, "document_data", data))
+    }
+}
+
+impl DocumentRemoved {
+    /// Tells of the removal, to every subscriber; the subscriptions end with it.
+    #[must_use]
+    pub fn notification(&self) -> Notification {
+        let event = Removed { document_sid: self.sid.clone(), date_created: self.date_created, id: self.id };
+        document_event(DOCUMENT_REMOVED, None, &serde_json::to_string(&event).unwrap_or_default())
+    }
+}
+
+impl Entry {
+    fn of(sid: &str, kind: Option<Kind>) -> Self {
+        let object_sid = sid.to_owned();
+        Self { object_sid, object_type: kind, replay_status: None, last_event_id: None, error: None }
+    }
+}
+
+impl From<&Confirmed> for Entry {
+    fn from(confirmed: &Confirmed) -> Self {
+        let replay_status = match &confirmed.replay {
+            Replay::Completed => Some("completed".to_owned()),
+            Replay::Interrupted => Some("interrupted".to_owned()),
+            Replay::Other(other) => Some(other.clone()).filter(|other| !other.is_empty()),
+        };
+        let last_event_id = confirmed.last_event_id;
+        Self { replay_status, last_event_id, ..Self::of(&confirmed.sid, confirmed.kind) }
+    }
+}
+
+impl From<&FailedSubscription> for Entry {
+    fn from(failed: &FailedSubscription) -> Self {
+        Self { error: Some(failed.error.clone()), ..Self::of(&failed.sid, failed.kind) }
+    }
+}
