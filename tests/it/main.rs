@@ -33,6 +33,8 @@ mod support_b;
 mod taking;
 mod tidy;
 mod tokens;
+#[cfg(any(feature = "remote", feature = "server"))]
+mod twilsock;
 mod unread;
 #[cfg(any(feature = "remote", feature = "server"))]
 mod vectors;

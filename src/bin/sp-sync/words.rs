@@ -74,8 +74,8 @@ fn without_place(message: &str, index: usize) -> String {
 
 /// What was given, where the library names one of its functions.
 fn subject(what: &str) -> String {
-    if let Some(action) = what.strip_prefix("info of ") {
-        let action = action.split(" (index ").next().unwrap_or(action);
+    let alone = what.split_once(" (index ").map_or(what, |(action, _)| action);
+    if let Some(action) = alone.strip_prefix("info of ").or_else(|| alone.strip_prefix("response to ")) {
         return format!("the fields of `{action}`");
     }
     match what {

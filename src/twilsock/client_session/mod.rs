@@ -221,14 +221,14 @@ impl ClientSession {
 
     /// The connection is of no use any more. Never for good: the next attempt comes after `policy`, or the usual wait.
     fn lose(&mut self, trouble: Trouble, policy: Option<BackoffPolicy>, moment: Moment) {
-        self.give_up(trouble, moment.now);
+        self.give_up(Some(trouble), moment.now);
         let wait = policy.map_or_else(|| moment.backoff(self.core.failures), |policy| moment.within(policy));
         self.core.failures = self.core.failures.saturating_add(1);
         self.state = State::Waiting { until: moment.now + wait, asked: policy.is_some() };
     }
 
     /// Tells what a lost connection means: requests that were sent are of unknown outcome.
-    fn give_up(&mut self, trouble: Trouble, now: Instant) {
+    fn give_up(&mut self, trouble: Option<Trouble>, now: Instant) {
         self.drop_socket();
         if let State::Live(live) = &self.state {
             if live.was_steady(now) {
@@ -236,7 +236,7 @@ impl ClientSession {
             }
             self.core.outputs.push_back(Output::Lost);
         }
-        self.core.outputs.push_back(Output::Trouble(trouble));
+        self.core.outputs.extend(trouble.map(Output::Trouble));
         self.core.requests.lose_sent(&mut self.core.outputs);
     }
 

@@ -46,8 +46,9 @@ impl ClientSession {
     /// The server ended the session over this token, or did not open one.
     pub(super) fn token_refused(&mut self, wanted: TokenWanted, token: &Token, moment: Moment) {
         let trouble = match &wanted {
-            TokenWanted::Refused(refusal) => Trouble::Refused(refusal.clone()),
-            TokenWanted::AboutToExpire | TokenWanted::Expired => Trouble::Ended,
+            TokenWanted::Refused(refusal) => Some(Trouble::Refused(refusal.clone())),
+            // Nothing is wrong: tokens expire.
+            TokenWanted::AboutToExpire | TokenWanted::Expired => None,
         };
         self.give_up(trouble, moment.now);
         if self.core.token.secret() == token.secret() {
@@ -89,7 +90,7 @@ impl ClientSession {
 
     /// A new session takes the token that the running one may not.
     fn connect_with_newest(&mut self, refusal: Refusal, moment: Moment) {
-        self.give_up(Trouble::Refused(refusal), moment.now);
+        self.give_up(Some(Trouble::Refused(refusal)), moment.now);
         self.connect(moment);
     }
 }

@@ -26,9 +26,10 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// These bytes.
+    /// These bytes. No bytes are of no kind, because no frame says otherwise.
     #[must_use]
     pub fn new(kind: PayloadKind, bytes: &[u8]) -> Self {
+        let kind = if bytes.is_empty() { PayloadKind::default() } else { kind };
         Self { kind, bytes: bytes.into() }
     }
 

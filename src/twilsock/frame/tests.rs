@@ -154,3 +154,10 @@ fn what_it_carries_is_never_printed() {
     let payload = Payload::from_json_text("{\"password\":\"secret\"}".into());
     assert_eq!(format!("{payload:?}"), "Json, 21 bytes");
 }
+
+/// Found by the fuzzer: written again, an empty payload lost the kind it was read with.
+#[test]
+fn no_payload_is_of_no_kind() {
+    let bytes = message(r#"{"method":"x","id":"a","payload_type":"image/png"}"#, b"");
+    assert_eq!(decode(&bytes).unwrap().into_parts().1, Payload::none());
+}

@@ -84,7 +84,7 @@ impl Open {
                     asking: Asking::Update,
                 });
             }
-            Message::Reply(_) => self.unacknowledged.retain(|(waiting, _)| *waiting != id),
+            Message::Reply(_) => self.acknowledged(&id),
             Message::Close(_) => return Err(Exit::Cut(End::ByClient)),
             Message::Ping => self.send(core, acknowledge(&id), now),
             Message::Telemetry(_) => {}
@@ -99,6 +99,13 @@ impl Open {
             }
         }
         Ok(())
+    }
+
+    /// Whatever status it has. Clients acknowledge in order, so it is mostly the first.
+    fn acknowledged(&mut self, id: &str) {
+        if let Some(at) = self.unacknowledged.iter().position(|(waiting, _)| waiting == id) {
+            self.unacknowledged.remove(at);
+        }
     }
 
     /// A frame whose header has not what its method needs. A request is answered; anything else was no frame.
