@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sp_sync::backend::{BackendError, Memory};
+use sp_sync::backend::Memory;
 use sp_sync::{Batch, Error, Executor, Retry, Settings, SyncClient, extension, onboarding};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 
-use crate::support::{Call, Fate, LONG, Link, actions, builder, number_of, numbered, open, raw};
+use crate::support::{AGES, Call, Fate, Link, actions, builder, number_of, numbered, open, stored};
 
 /// C21: one action at the end of its executor's array, with and without `info`.
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn batches_of_two_writers_never_mix() {
         });
     }
     writers.join_all().await;
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     let object = content.as_object().unwrap();
     let extension: Vec<usize> = actions(object, "extensionActions").iter().map(number_of).collect();
     let reason = |action: &Value| action["reason"].as_str().unwrap().parse().unwrap();
@@ -93,7 +93,7 @@ async fn batches_of_two_writers_never_mix() {
 /// C23: an empty batch does nothing and succeeds.
 #[tokio::test]
 async fn an_empty_batch_makes_no_request() {
-    let link = Link::new(Memory::new(), |_| Fate::Pass);
+    let link = Link::new(&Memory::new());
     let client = open(link.clone(), "a").await;
     let (writes, reads) = (link.asked(Call::Write), link.asked(Call::Read));
     let receipt = client.add_actions(Batch::new()).await.unwrap();
@@ -179,7 +179,7 @@ fn mistakes() -> [(&'static str, Value, &'static str); 15] {
 /// C24–C27: what is wrong is named with action, field and place, before any request, and nothing is written.
 #[tokio::test]
 async fn mistakes_are_named_before_any_request() {
-    let link = Link::new(Memory::new(), |_| Fate::Pass);
+    let link = Link::new(&Memory::new());
     let client = open(link.clone(), "a").await;
     let (writes, reads) = (link.asked(Call::Write), link.asked(Call::Read));
     let before = client.get_sync().await.unwrap().to_value();
@@ -239,7 +239,7 @@ async fn a_receipt_tells_taken_and_finished() {
     let mut deliveries = client.executor("extension").subscribe();
     let first = deliveries.next().await.unwrap();
     assert_eq!(Some(first.id()), receipt.id());
-    receipt.taken(LONG).await.unwrap();
+    receipt.taken(AGES).await.unwrap();
     let error = receipt.finished(Duration::from_secs(5)).await.unwrap_err();
     assert_eq!(error.to_string(), "no end of the action within 5s: it was taken and is being carried out");
     first.finish().await.unwrap();
@@ -266,14 +266,14 @@ async fn a_receipt_says_why_it_cannot_tell() {
     let store = Memory::new();
     let client = open(store.clone(), "a").await;
     let receipt = client.add_action_named("leaveCall", Value::Null).await.unwrap();
-    let (taken, closed) = tokio::join!(receipt.taken(LONG), client.close());
+    let (taken, closed) = tokio::join!(receipt.taken(AGES), client.close());
     closed.unwrap();
     assert!(matches!(taken, Err(Error::Closed)));
 
     let plain = builder(store, "b").plain().connect().await.unwrap();
     let receipt = plain.add_action_named("leaveCall", Value::Null).await.unwrap();
     assert_eq!(receipt.ids(), []);
-    let error = receipt.taken(LONG).await.unwrap_err();
+    let error = receipt.taken(AGES).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "invalid receipt: in plain mode, and beside bookkeeping of an unknown version, actions have no identity and cannot be followed"
@@ -290,7 +290,7 @@ async fn withdrawing_says_whether_it_did() {
     assert!(a.withdraw(&receipt.ids()[1]).await.unwrap());
     assert!(!a.withdraw(&receipt.ids()[1]).await.unwrap(), "gone already");
     assert!(b.withdraw(&receipt.ids()[2]).await.unwrap(), "whoever knows the id may");
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     assert_eq!(content["extensionActions"].as_array().unwrap().len(), 1);
 
     let mut deliveries = b.executor(Executor::from("extension")).subscribe();
@@ -304,7 +304,7 @@ async fn withdrawing_says_whether_it_did() {
 #[tokio::test]
 async fn a_negative_answer_comes_from_a_state_read_after_the_call() {
     let store = Memory::new();
-    let quiet = Link::new(store.clone(), |_| Fate::Pass);
+    let quiet = Link::new(&store);
     let b = open(quiet.clone(), "b").await;
     // Its watch is gone, and none comes back.
     quiet.plan(|call| if call == Call::Watch { Fate::Hang } else { Fate::Pass });
@@ -330,7 +330,7 @@ fn twenty_a_second() -> impl FnMut(Call) -> Fate + Send {
         }
         *count += 1;
         let retry_after = Some(Duration::from_secs(1).saturating_sub(now.duration_since(*start)));
-        if *count > 20 { Fate::Fail(BackendError::RateLimited { retry_after }) } else { Fate::Pass }
+        if *count > 20 { Fate::RateLimited(retry_after) } else { Fate::Pass }
     }
 }
 
@@ -338,7 +338,7 @@ fn twenty_a_second() -> impl FnMut(Call) -> Fate + Send {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_calls_share_a_few_writes() {
     let store = Memory::with_document_bytes_max(1_000_000);
-    let link = Link::new(store.clone(), twenty_a_second());
+    let link = Link::planned(&store, twenty_a_second());
     let settings = Settings { waiting_max: 1_000, ..Settings::default() };
     let client = builder(link.clone(), "a").settings(settings).connect().await.unwrap();
     let before = link.asked(Call::Write);
@@ -350,7 +350,7 @@ async fn a_thousand_calls_share_a_few_writes() {
     assert!(calls.join_all().await.into_iter().all(|result| result.is_ok()));
     let writes = link.asked(Call::Write) - before;
     assert!(writes <= 10, "{writes} writes");
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     let numbers: Vec<_> =
         actions(content.as_object().unwrap(), "extensionActions").iter().map(number_of).collect();
     assert_eq!(numbers, (0..1_000).collect::<Vec<_>>());
@@ -359,7 +359,7 @@ async fn a_thousand_calls_share_a_few_writes() {
 /// C31, C57: calls one after the other meet the limit; it is waited out, and nobody hears of it.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_rate_is_waited_out_silently() {
-    let link = Link::new(Memory::new(), twenty_a_second());
+    let link = Link::planned(&Memory::new(), twenty_a_second());
     let client = open(link.clone(), "a").await;
     let mut notices = client.events().notices();
     let started = Instant::now();
@@ -403,7 +403,7 @@ async fn a_refused_call_does_not_stop_those_that_share_its_write() {
             }
         }
     }
-    assert_eq!(raw(&store).await["extensionActions"].as_array().unwrap().len(), 5);
+    assert_eq!(stored(&store).await["extensionActions"].as_array().unwrap().len(), 5);
 }
 
 /// C23: of a batch that does not fit nothing is written, in no array.
@@ -415,10 +415,10 @@ async fn a_batch_is_added_whole_or_not_at_all() {
     for number in 0..65 {
         batch = batch.then_named("openExam", numbered(number));
     }
-    let before = raw(&store).await;
+    let before = stored(&store).await;
     let error = client.add_actions(batch).await.unwrap_err();
     assert!(matches!(&error, Error::Full { executor, limit: 64, .. } if executor == "extension"), "{error}");
-    assert_eq!(raw(&store).await, before);
+    assert_eq!(stored(&store).await, before);
 }
 
 /// C23, C31: actions of one client keep their call order over many writes.
@@ -437,7 +437,7 @@ async fn actions_of_one_client_keep_their_order() {
         });
     }
     writers.join_all().await;
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     let numbers: Vec<_> =
         actions(content.as_object().unwrap(), "extensionActions").iter().map(number_of).collect();
     for writer in 0..4 {

@@ -6,14 +6,14 @@ use sp_sync::backend::Memory;
 use sp_sync::{Failure, Handlers, Notice, extension};
 use tokio::time::Instant;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// C42: a failed action is tried again after a growing delay, holding its place, five times in all; then it is
 /// dropped with a notice, and the next one starts.
 #[tokio::test(start_paused = true)]
 async fn a_failing_action_is_tried_five_times_with_growing_delays() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1", "2"]).await;
@@ -42,7 +42,7 @@ async fn a_failing_action_is_tried_five_times_with_growing_delays() {
 #[tokio::test(start_paused = true)]
 async fn a_rejected_action_is_not_tried_again() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1", "2"]).await;
@@ -57,12 +57,12 @@ async fn a_rejected_action_is_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn an_action_that_kills_its_executor_is_given_up_after_five_attempts() {
     let store = Memory::new();
-    let writer = client(store.clone(), "writer").await;
+    let writer = open(store.clone(), "writer").await;
     add(&writer, &["deadly", "2"]).await;
     let mut dead = Vec::new();
     for attempt in 1..=5 {
         let link = Link::new(&store);
-        let dying = client(link.clone(), &format!("dying{attempt}")).await;
+        let dying = open(link.clone(), &format!("dying{attempt}")).await;
         let mut deliveries = dying.executor("extension").subscribe();
         let held = next(&mut deliveries).await;
         assert_eq!((text(held.action()), held.attempt()), ("deadly".into(), attempt));
@@ -83,8 +83,8 @@ async fn an_action_that_kills_its_executor_is_given_up_after_five_attempts() {
 async fn an_action_that_waits_for_its_next_attempt_survives_a_crash() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let dying = client(link.clone(), "dying").await;
-    let heir = client(store.clone(), "heir").await;
+    let dying = open(link.clone(), "dying").await;
+    let heir = open(store.clone(), "heir").await;
     let mut held = dying.executor("extension").subscribe();
     add(&heir, &["1", "2"]).await;
     next(&mut held).await.fail(Failure::new("busy", "not now")).await.unwrap();
@@ -103,7 +103,7 @@ async fn an_action_that_waits_for_its_next_attempt_survives_a_crash() {
 #[tokio::test(start_paused = true)]
 async fn an_expired_action_is_removed_without_running() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     client.add_action(extension::Ping {}).await.unwrap();
     add(&client, &["2"]).await;
@@ -125,10 +125,10 @@ async fn an_expired_action_is_removed_without_running() {
 #[tokio::test(start_paused = true)]
 async fn expiry_goes_by_the_clock_that_the_backend_shows() {
     let store = Memory::new();
-    let (sender, link) = (client(store.clone(), "sender").await, Link::new(&store));
+    let (sender, link) = (open(store.clone(), "sender").await, Link::new(&store));
     sender.add_action(extension::Ping {}).await.unwrap();
     link.set_clock_ahead(Duration::from_secs(20));
-    let reader = client(link.clone(), "reader").await;
+    let reader = open(link.clone(), "reader").await;
     let mut notices = reader.events().notices();
     let mut deliveries = reader.executor("extension").subscribe();
     notice(&mut notices, |notice| matches!(notice, Notice::ActionExpired { .. })).await;
@@ -139,7 +139,7 @@ async fn expiry_goes_by_the_clock_that_the_backend_shows() {
 #[tokio::test(start_paused = true)]
 async fn an_original_action_never_expires() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     client.add_action(extension::StopSession { redirect_url: None }).await.unwrap();
     tokio::time::sleep(Duration::from_secs(7 * 86_400)).await;
     let mut deliveries = client.executor("extension").subscribe();
@@ -150,10 +150,10 @@ async fn an_original_action_never_expires() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_failed_counts_once_when_its_executor_goes() {
     let store = Memory::new();
-    let writer = client(store.clone(), "writer").await;
+    let writer = open(store.clone(), "writer").await;
     add(&writer, &["1"]).await;
     for attempt in 1..=4 {
-        let one = client(store.clone(), &format!("worker{attempt}")).await;
+        let one = open(store.clone(), &format!("worker{attempt}")).await;
         let mut deliveries = one.executor("extension").subscribe();
         let delivery = next(&mut deliveries).await;
         assert_eq!(delivery.attempt(), attempt);
@@ -170,7 +170,7 @@ async fn an_attempt_that_failed_counts_once_when_its_executor_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_of_a_table_that_panics_has_failed() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let mut notices = page.events().notices();
     let handlers = Handlers::new().on(async |action: extension::LockScreen| {
         assert!(!action.message.starts_with("bad"), "on purpose");
@@ -189,7 +189,7 @@ async fn a_handler_of_a_table_that_panics_has_failed() {
 /// C45: a table that cannot be meant for an executor is refused before it gives up that executor's actions.
 #[tokio::test(start_paused = true)]
 async fn a_table_of_another_executor_is_refused() {
-    let client = client(Memory::new(), "page").await;
+    let client = open(Memory::new(), "page").await;
     let lock = || Handlers::new().on(async |_: extension::LockScreen| Ok(()));
     for (handlers, why) in [
         (Handlers::new(), "it is empty: every action of `onboarding` would be given up"),

@@ -10,7 +10,7 @@ use sp_sync::{Batch, Error, Failure, Handlers, Notice, Settings, SyncClient, ext
 use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// The same client again, as after a restart that kept its instance.
 async fn again(store: &Memory) -> SyncClient {
@@ -22,8 +22,8 @@ async fn again(store: &Memory) -> SyncClient {
 async fn the_actions_of_a_dead_holder_run_elsewhere_in_order_after_one_lease() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let dying = client(link.clone(), "dying").await;
-    let heir = client(store.clone(), "heir").await;
+    let dying = open(link.clone(), "dying").await;
+    let heir = open(store.clone(), "heir").await;
     let mut held = dying.executor("extension").subscribe();
     add(&heir, &["1", "2", "3"]).await;
     let _in_hand = next(&mut held).await;
@@ -74,8 +74,8 @@ async fn clocks_hours_apart_change_nothing_about_leases() {
     let store = Memory::new();
     let (link, other) = (Link::new(&store), Link::new(&store));
     link.set_clock_ahead(Duration::from_secs(5 * 3_600));
-    let holder = client(link.clone(), "holder").await;
-    let heir = client(other.clone(), "heir").await;
+    let holder = open(link.clone(), "holder").await;
+    let heir = open(other.clone(), "heir").await;
     let mut held = holder.executor("extension").subscribe();
     add(&heir, &["1", "2"]).await;
     let in_hand = next(&mut held).await;
@@ -93,8 +93,8 @@ async fn clocks_hours_apart_change_nothing_about_leases() {
 async fn a_handler_that_outlives_the_lease_is_not_taken_over() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let holder = client(link.clone(), "holder").await;
-    let heir = client(store.clone(), "heir").await;
+    let holder = open(link.clone(), "holder").await;
+    let heir = open(store.clone(), "heir").await;
     let mut held = holder.executor("extension").subscribe();
     add(&heir, &["1", "2"]).await;
     let in_hand = next(&mut held).await;
@@ -112,14 +112,14 @@ async fn a_handler_that_outlives_the_lease_is_not_taken_over() {
 async fn two_lost_renewals_do_not_lose_the_claim() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let holder = client(link.clone(), "holder").await;
-    let heir = client(store.clone(), "heir").await;
+    let holder = open(link.clone(), "holder").await;
+    let heir = open(store.clone(), "heir").await;
     let mut held = holder.executor("extension").subscribe();
     add(&heir, &["1"]).await;
     let in_hand = next(&mut held).await;
     let mut inherited = heir.executor("extension").subscribe();
-    let slow = Some(Fault::Slow(Duration::from_secs(9)));
-    link.script([Some(Fault::LostNotHeld), slow, Some(Fault::LostHeld), None, Some(Fault::Unavailable)]);
+    let slow = Fate::Slow(Duration::from_secs(9));
+    link.script([Fate::LoseRequest, slow, Fate::LoseAnswer, Fate::Pass, Fate::Unavailable]);
     none_within(&mut inherited, 5 * LEASE).await;
     in_hand.finish().await.unwrap();
     until_worked_off(&store).await;
@@ -130,8 +130,8 @@ async fn two_lost_renewals_do_not_lose_the_claim() {
 async fn a_holder_that_was_away_too_long_is_cancelled() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let away = client(link.clone(), "away").await;
-    let heir = client(store.clone(), "heir").await;
+    let away = open(link.clone(), "away").await;
+    let heir = open(store.clone(), "heir").await;
     let mut notices = away.events().notices();
     let mut held = away.executor("extension").subscribe();
     add(&heir, &["1"]).await;
@@ -159,8 +159,8 @@ async fn a_table_drops_a_handler_whose_action_was_taken_over() {
     }
     let store = Memory::new();
     let link = Link::new(&store);
-    let away = client(link.clone(), "away").await;
-    let heir = client(store.clone(), "heir").await;
+    let away = open(link.clone(), "away").await;
+    let heir = open(store.clone(), "heir").await;
     let (sender, mut dropped) = tokio::sync::mpsc::channel(4);
     let handlers = Handlers::new().on(move |_: extension::LockScreen| {
         let on_drop = OnDrop(sender.clone());
@@ -211,7 +211,7 @@ async fn a_client_that_kept_its_instance_and_has_no_subscriber_gives_its_claims_
     link.cut();
     let _restarted = again(&store).await;
     until_stored(&store, |document| counts(document, "extension") == (2, 0)).await;
-    let other = client(store.clone(), "other").await;
+    let other = open(store.clone(), "other").await;
     let mut deliveries = other.executor("extension").subscribe();
     assert_eq!(texts(&carry_out(&mut deliveries, 2).await), ["1", "2"]);
 }
@@ -221,13 +221,13 @@ async fn a_client_that_kept_its_instance_and_has_no_subscriber_gives_its_claims_
 #[tokio::test(start_paused = true)]
 async fn after_a_crash_only_what_may_have_begun_carries_a_higher_attempt() {
     let store = Memory::new();
-    let heir = client(store.clone(), "heir").await;
+    let heir = open(store.clone(), "heir").await;
     let batch = (0..40).fold(Batch::new(), |batch, number| batch.then(note(number)));
     heir.add_actions(batch).await.unwrap();
     let mut held = Vec::new();
     for (who, finishing) in [("first", 5), ("second", 0)] {
         let link = Link::new(&store);
-        let dying = client(link.clone(), who).await;
+        let dying = open(link.clone(), who).await;
         let mut deliveries = dying.executor("extension").subscribe();
         assert_eq!(carry_out(&mut deliveries, finishing).await.len(), finishing);
         held.push((next(&mut deliveries).await, deliveries));
@@ -253,17 +253,17 @@ async fn after_a_crash_only_what_may_have_begun_carries_a_higher_attempt() {
 #[tokio::test(start_paused = true)]
 async fn whatever_the_step_at_which_the_holder_dies_nothing_is_lost_and_once_means_once() {
     for step in 0..8 {
-        for fault in [Fault::KilledBefore, Fault::KilledAfter, Fault::LostHeld, Fault::LostNotHeld] {
+        for fault in [Fate::CutBefore, Fate::CutAfter, Fate::LoseAnswer, Fate::LoseRequest] {
             kill_at(step, fault).await;
         }
     }
 }
 
-async fn kill_at(step: usize, fault: Fault) {
+async fn kill_at(step: usize, fault: Fate) {
     let store = Memory::new();
     let link = Link::new(&store);
-    let dying = client(link.clone(), "dying").await;
-    let heir = client(store.clone(), "heir").await;
+    let dying = open(link.clone(), "dying").await;
+    let heir = open(store.clone(), "heir").await;
     let batch = Batch::new()
         .then(note("1"))
         .then(extension::InjectPassword {})
@@ -272,7 +272,7 @@ async fn kill_at(step: usize, fault: Fault) {
         .then(note("3"));
     let receipt = heir.add_actions(batch).await.unwrap();
     let ran: Arc<Mutex<Vec<_>>> = Arc::default();
-    link.script(std::iter::repeat_n(None, step).chain([Some(fault)]));
+    link.script(std::iter::repeat_n(Fate::Pass, step).chain([fault]));
     for client in [&dying, &heir] {
         let (mut deliveries, ran) = (client.executor("extension").subscribe(), ran.clone());
         tokio::spawn(async move {
@@ -316,7 +316,7 @@ async fn until_stored_or(store: &Memory, link: &Link) {
 #[tokio::test(start_paused = true)]
 async fn an_at_most_once_action_is_gone_before_its_handler_starts() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     let receipt = client.add_action(extension::InjectPassword {}).await.unwrap();
     let delivery = next(&mut deliveries).await;
@@ -333,8 +333,8 @@ async fn an_at_most_once_action_is_gone_before_its_handler_starts() {
 async fn a_started_at_most_once_action_is_dropped_by_whoever_takes_over() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let dying = client(link.clone(), "dying").await;
-    let heir = client(store.clone(), "heir").await;
+    let dying = open(link.clone(), "dying").await;
+    let heir = open(store.clone(), "heir").await;
     let mut held = dying.executor("extension").subscribe();
     let receipt = heir.add_action(extension::InjectPassword {}).await.unwrap();
     add(&heir, &["2"]).await;
@@ -351,7 +351,7 @@ async fn a_started_at_most_once_action_is_dropped_by_whoever_takes_over() {
 #[tokio::test(start_paused = true)]
 async fn an_action_is_given_without_its_bookkeeping() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("onboarding").subscribe();
     let receipt = client.add_action(onboarding::ReloadPage { reason: None }).await.unwrap();
     let delivery = next(&mut deliveries).await;

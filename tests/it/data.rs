@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tokio_stream::StreamExt as _;
 
 use crate::support::{
-    Call, Fate, Link, builder, document_id, notice_that, numbered, open, overwrite, raw, revision, told,
+    Call, Link, builder, document_id, notice_that, numbered, open, overwrite, revision, stored, told,
 };
 
 /// C9: the whole content, arrays included, bookkeeping left out.
@@ -31,7 +31,7 @@ async fn get_sync_gives_the_whole_content_without_bookkeeping() {
         ]
     });
     assert_eq!(client.get_sync().await.unwrap().to_value(), expected);
-    assert!(raw(&store).await.get("_sp").is_some(), "the bookkeeping is there for those who look for it");
+    assert!(stored(&store).await.get("_sp").is_some(), "the bookkeeping is there for those who look for it");
 }
 
 /// C10, C15: a write can be read by its writer as soon as it is answered, at the revision that was answered.
@@ -105,7 +105,7 @@ async fn two_clients_never_overwrite_each_other() {
     let store = Memory::with_document_bytes_max(1_000_000);
     let (a, b) = (open(store.clone(), "a").await, open(store.clone(), "b").await);
     a.add_action_named("openExam", numbered(1)).await.unwrap();
-    let actions = raw(&store).await["extensionActions"].clone();
+    let actions = stored(&store).await["extensionActions"].clone();
     let setting = |client: sp_sync::SyncClient, who: &'static str| {
         tokio::spawn(async move {
             let mut revisions = HashSet::new();
@@ -120,7 +120,7 @@ async fn two_clients_never_overwrite_each_other() {
     let (of_a, of_b) = (of_a.await.unwrap(), of_b.await.unwrap());
     assert_eq!((of_a.len(), of_b.len()), (500, 500), "calls one after the other have revisions of their own");
     assert!(of_a.is_disjoint(&of_b), "a revision has one writer");
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     for who in ["a", "b"] {
         assert_eq!(content[who], 499);
         for number in 0..500 {
@@ -155,7 +155,7 @@ async fn calls_for_one_key_hold_in_call_order() {
 /// C13: what is no object or names what is not the application's is refused before any request.
 #[tokio::test]
 async fn reserved_keys_are_refused_before_any_request() {
-    let link = Link::new(Memory::new(), |_| Fate::Pass);
+    let link = Link::new(&Memory::new());
     let client = open(link.clone(), "a").await;
     let (writes, reads) = (link.asked(Call::Write), link.asked(Call::Read));
 
@@ -192,9 +192,9 @@ async fn replace_sync_keeps_actions_and_clear_actions_removes_them() {
         builder(store.clone(), "a").initial_data(json!({ "old": 1, "kept": 1 })).connect().await.unwrap();
     client.add_action_named("openExam", numbered(1)).await.unwrap();
     client.add_action_named("goToStep", json!({ "step": "welcome" })).await.unwrap();
-    let before = raw(&store).await;
+    let before = stored(&store).await;
     client.replace_sync(json!({ "new": 2, "kept": 2 })).await.unwrap();
-    let after = raw(&store).await;
+    let after = stored(&store).await;
     assert_eq!(after["extensionActions"], before["extensionActions"]);
     assert_eq!(after["onboardingActions"], before["onboardingActions"]);
     let content = client.get_sync().await.unwrap();
@@ -232,7 +232,7 @@ async fn a_corrupt_array_is_reported_and_never_overwritten() {
     client.set_sync(json!({ "x": 2 })).await.unwrap();
     client.replace_sync(json!({ "y": 3 })).await.unwrap();
     client.add_action_named("goToStep", json!({ "step": "welcome" })).await.unwrap();
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     assert_eq!(content["extensionActions"], "broken");
     assert_eq!(content["onboardingActions"].as_array().unwrap().len(), 1);
     assert!(told(&mut notices).await.is_empty(), "not told again at every write");
@@ -379,5 +379,5 @@ async fn values_that_are_asked_for_again_still_answer_a_revision() {
     let third = client.set_sync(json!({})).await.unwrap();
     assert!(third >= second);
     assert_eq!(client.get_sync().await.unwrap().to_value(), json!({ "x": 1 }));
-    assert!(matches!(raw(&store).await["x"], Value::Number(_)));
+    assert!(matches!(stored(&store).await["x"], Value::Number(_)));
 }

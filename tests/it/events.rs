@@ -8,7 +8,7 @@ use sp_sync::backend::{Backend, Memory, Revision};
 use sp_sync::{Executor, SyncClient};
 use tokio_stream::StreamExt as _;
 
-use crate::support::{LONG, document_id, number_of, numbered, open, raw, revision};
+use crate::support::{AGES, document_id, number_of, numbered, open, revision, stored};
 
 /// C16: every update, by this client or another, with the whole document.
 #[tokio::test(start_paused = true)]
@@ -23,7 +23,7 @@ async fn updates_come_from_this_client_and_from_others() {
     let update = updates.next().await.unwrap().unwrap();
     assert_eq!((update.to_value(), update.skipped), (json!({ "own": 1, "other": 2 }), Some(0)));
     // Nothing else happened, so nothing else is told.
-    assert!(tokio::time::timeout(LONG, updates.next()).await.is_err());
+    assert!(tokio::time::timeout(AGES, updates.next()).await.is_err());
 }
 
 /// C16: what was there before the subscription is no update.
@@ -32,7 +32,7 @@ async fn a_subscriber_is_not_told_of_the_past() {
     let client = open(Memory::new(), "a").await;
     client.set_sync(json!({ "x": 1 })).await.unwrap();
     let mut updates = client.events().sp_sync_doc_updated();
-    assert!(tokio::time::timeout(LONG, updates.next()).await.is_err());
+    assert!(tokio::time::timeout(AGES, updates.next()).await.is_err());
 }
 
 /// C16: taking, renewing and finishing change only bookkeeping, and are no updates of the document.
@@ -52,7 +52,7 @@ async fn changes_of_the_bookkeeping_alone_are_no_updates() {
     delivery.finish().await.unwrap();
     assert!(revision(&store).await.0 > before.0 + 3);
     for updates in &mut quiet {
-        assert!(tokio::time::timeout(LONG, updates.next()).await.is_err());
+        assert!(tokio::time::timeout(AGES, updates.next()).await.is_err());
     }
 }
 
@@ -118,7 +118,7 @@ async fn changes_of_one_key_are_told_alone() {
     b.add_action_named("leaveCall", Value::Null).await.unwrap();
     let expected = json!([{ "action": "leaveCall", "executor": "extension" }]);
     assert_eq!(arrays.next().await.unwrap().unwrap(), Some(expected));
-    assert!(tokio::time::timeout(LONG, steps.next()).await.is_err());
+    assert!(tokio::time::timeout(AGES, steps.next()).await.is_err());
 }
 
 /// C18, C19: one action at a time, in order, under the name that the executor's rule gives.
@@ -157,7 +157,7 @@ async fn an_action_is_given_without_bookkeeping() {
         )
         .await
         .unwrap();
-    assert!(raw(&store).await["extensionActions"][0].get("_sp").is_some());
+    assert!(stored(&store).await["extensionActions"][0].get("_sp").is_some());
     let mut extension = client.events().extension_actions_added().unwrap();
     let event = extension.next().await.unwrap();
     let literal = json!({ "action": "getDisplayCount", "executor": "extension", "respondTo": "onboarding" });
@@ -193,7 +193,7 @@ async fn callbacks_come_under_the_original_names() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(documents.try_recv().unwrap(), json!({ "x": 1 }));
     let receipt = client.add_action_named("goToStep", json!({ "step": "welcome" })).await.unwrap();
-    receipt.finished(LONG).await.unwrap();
+    receipt.finished(AGES).await.unwrap();
     let literal = json!({ "action": "goToStep", "executor": "onboarding", "step": "welcome" });
     let action = actions.try_recv().unwrap();
     assert!(literal.as_object().unwrap().iter().all(|(key, value)| action[key] == *value), "{action}");
@@ -203,7 +203,7 @@ async fn callbacks_come_under_the_original_names() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     while documents.try_recv().is_ok() {}
     let receipt = client.add_action_named("goToStep", json!({ "step": "welcome" })).await.unwrap();
-    assert!(receipt.taken(LONG).await.is_err(), "nobody takes actions any more");
+    assert!(receipt.taken(AGES).await.is_err(), "nobody takes actions any more");
     assert!(documents.try_recv().is_err() && actions.try_recv().is_err());
 
     for unknown in ["spSyncDocUpdate", "robotActionsAdded", "ActionsAdded", ""] {
@@ -241,7 +241,7 @@ async fn a_client_ends_with_its_last_handle() {
     drop((client, updates, deliveries, delivery));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     assert_eq!(content["extensionActions"].as_array().unwrap().len(), 1, "given back");
     assert!(content["_sp"].get("claims").is_none());
 }
@@ -268,7 +268,7 @@ async fn bookkeeping_lies_under_one_key() {
     let store = Memory::new();
     let client = open(store.clone(), "a").await;
     client.add_action_named("leaveCall", Value::Null).await.unwrap();
-    let stored = raw(&store).await;
+    let stored = stored(&store).await;
     assert_eq!(stored["_sp"], json!({ "v": 1, "w": [[client.instance(), 1]] }));
     let action = &stored["extensionActions"][0];
     let id = action["_sp"]["id"].as_str().unwrap();

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt as _;
 
 use crate::support::{
-    Call, Fate, LONG, Link, Random, actions, builder, notice_that, number_of, numbered, open, raw, shown,
+    AGES, Call, Dice, Fate, Link, actions, builder, notice_that, number_of, numbered, open, shown, stored,
     told, unavailable, update_with,
 };
 
@@ -20,7 +20,7 @@ fn roomy() -> (Memory, Settings) {
 
 /// How often each numbered action lies in the array.
 async fn counted(store: &Memory) -> HashMap<usize, usize> {
-    let content = raw(store).await;
+    let content = stored(store).await;
     let mut counts = HashMap::new();
     for action in actions(content.as_object().unwrap(), "extensionActions") {
         *counts.entry(number_of(&action)).or_default() += 1;
@@ -32,7 +32,7 @@ async fn counted(store: &Memory) -> HashMap<usize, usize> {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_lost_answers_lose_and_repeat_nothing() {
     let (store, settings) = roomy();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let client = builder(link.clone(), "a").settings(settings).connect().await.unwrap();
     let mut lost = 0;
     link.plan(move |call| {
@@ -54,17 +54,17 @@ async fn a_thousand_lost_answers_lose_and_repeat_nothing() {
 async fn lost_answers_of_every_kind_lose_and_repeat_nothing() {
     for seed in 0..40 {
         let (store, settings) = roomy();
-        let link = Link::new(store.clone(), |_| Fate::Pass);
+        let link = Link::new(&store);
         let client = builder(link.clone(), "a").settings(settings.clone()).connect().await.unwrap();
         let other = builder(store.clone(), "b").settings(settings).connect().await.unwrap();
-        let mut random = Random::new(seed + 1);
-        link.plan(move |call| match (call, random.below(10)) {
+        let mut random = Dice::new(seed + 1);
+        link.plan(move |call| match (call, random.roll(10)) {
             (Call::Write, 0 | 1) => Fate::LoseAnswer,
             (Call::Write, 2) => Fate::LoseRequest,
-            (Call::Write, 3 | 4) => Fate::LandAfter(Duration::from_millis(random.below(40))),
-            (Call::Write, 5) => Fate::Fail(unavailable()),
-            (Call::Write, 6) => Fate::Fail(BackendError::RateLimited { retry_after: None }),
-            (Call::Read, 0) => Fate::Fail(unavailable()),
+            (Call::Write, 3 | 4) => Fate::LandAfter(Duration::from_millis(random.roll(40))),
+            (Call::Write, 5) => Fate::Unavailable,
+            (Call::Write, 6) => Fate::RateLimited(None),
+            (Call::Read, 0) => Fate::Unavailable,
             _ => Fate::Pass,
         });
         let busy = tokio::spawn(async move {
@@ -110,7 +110,7 @@ async fn lost_answers_of_every_kind_lose_and_repeat_nothing() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_told_is_maybe_applied() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let client = builder(link.clone(), "a").plain().connect().await.unwrap();
     let mut first = true;
     link.plan(move |call| match call == Call::Write && std::mem::take(&mut first) {
@@ -131,10 +131,10 @@ async fn what_cannot_be_told_is_maybe_applied() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_waited_out_and_told_once() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let client = open(link.clone(), "a").await;
     let mut notices = client.events().notices();
-    link.plan(|_| Fate::Fail(unavailable()));
+    link.plan(|_| Fate::Unavailable);
     let writing = client.clone();
     let writing = tokio::spawn(async move { writing.set_sync(json!({ "x": 1 })).await });
     sleep(Duration::from_secs(30)).await;
@@ -153,17 +153,17 @@ async fn an_outage_is_waited_out_and_told_once() {
 #[tokio::test(start_paused = true)]
 async fn a_write_is_given_up_after_its_time() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let settings = Settings { write_within: Duration::from_secs(5), ..Settings::default() };
     let client = builder(link.clone(), "a").settings(settings).connect().await.unwrap();
-    link.plan(|_| Fate::Fail(unavailable()));
+    link.plan(|_| Fate::Unavailable);
     let started = Instant::now();
     let error = client.set_sync(json!({ "x": 1 })).await.unwrap_err();
     assert_eq!(started.elapsed(), Duration::from_secs(5));
     assert_eq!(error.to_string(), "memory: asking the store failed: the link is down: wait for it");
     assert_eq!(error.retry(), Retry::After(Duration::from_secs(1)));
     link.heal();
-    sleep(LONG).await;
+    sleep(AGES).await;
     assert_eq!(shown(&store).await, json!({}));
     client.set_sync(json!({ "y": 1 })).await.unwrap();
 }
@@ -172,7 +172,7 @@ async fn a_write_is_given_up_after_its_time() {
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_never_answers_is_given_up_after_the_same_time() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let settings = Settings {
         write_within: Duration::from_secs(5),
         close_within: Duration::from_secs(2),
@@ -206,14 +206,14 @@ async fn a_backend_that_never_answers_is_given_up_after_the_same_time() {
 #[tokio::test(start_paused = true)]
 async fn what_needs_repair_is_answered_at_once() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let client = open(link.clone(), "a").await;
     let broken = || BackendError::Fatal {
         doing: "writing".into(),
         why: "the disk is full: free some space".into(),
         source: None,
     };
-    link.plan(move |_| Fate::Fail(broken()));
+    link.plan(move |_| Fate::Fail(broken));
     let started = Instant::now();
     let error = client.set_sync(json!({ "x": 1 })).await.unwrap_err();
     assert_eq!(started.elapsed(), Duration::ZERO);
@@ -221,18 +221,18 @@ async fn what_needs_repair_is_answered_at_once() {
     assert_eq!(error.retry(), Retry::Never);
     link.heal();
     client.set_sync(json!({ "x": 2 })).await.unwrap();
-    assert_eq!(raw(&store).await["x"], 2);
+    assert_eq!(stored(&store).await["x"], 2);
 }
 
 /// C63: a client whose place was taken hears why, once, and its writes say the same.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_was_disconnected_hears_why() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let client = open(link.clone(), "same").await;
     let mut notices = client.events().notices();
     let taken = || BackendError::Refused { code: 51_101, message: "another client has this identity".into() };
-    link.plan(move |_| Fate::Fail(taken()));
+    link.plan(move |_| Fate::Fail(taken));
     link.cut_watches(taken());
     let code = notice_that(&mut notices, |notice| match notice {
         Notice::Refused { code, message } => Some((*code, message.clone())),
@@ -244,7 +244,7 @@ async fn a_client_that_was_disconnected_hears_why() {
     let error = client.set_sync(json!({ "x": 1 })).await.unwrap_err();
     assert_eq!(error.to_string(), "refused (51101): another client has this identity");
     assert_eq!(error.retry(), Retry::Never);
-    sleep(LONG).await;
+    sleep(AGES).await;
     assert!(told(&mut notices).await.is_empty(), "told once");
     assert_eq!(link.asked(Call::Watch), asked, "no struggle for the place");
 }
@@ -253,7 +253,7 @@ async fn a_client_that_was_disconnected_hears_why() {
 #[tokio::test(start_paused = true)]
 async fn a_broken_watch_is_made_anew() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let (client, other) = (open(link.clone(), "a").await, open(store, "b").await);
     let mut updates = client.events().sp_sync_doc_updated();
     let mut notices = client.events().notices();
@@ -262,7 +262,7 @@ async fn a_broken_watch_is_made_anew() {
         other.set_sync(json!({ "number": number })).await.unwrap();
         update_with(&mut updates, |content| content["number"] == number).await;
     }
-    sleep(LONG).await;
+    sleep(AGES).await;
     let told = told(&mut notices).await;
     for pair in told.chunks(2) {
         assert!(matches!(pair, [Notice::BackendFailing { .. }, Notice::BackendWorking]), "{told:?}");
@@ -274,12 +274,12 @@ async fn a_broken_watch_is_made_anew() {
 #[tokio::test(start_paused = true)]
 async fn lost_notices_are_counted() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let client = open(link.clone(), "a").await;
     let mut notices = client.events().notices();
     for _ in 0..200 {
         link.cut_watches(unavailable());
-        sleep(LONG).await;
+        sleep(AGES).await;
     }
     assert!(matches!(notices.next().await, Some(Err(144))), "200 failures and recoveries, 256 kept");
 }

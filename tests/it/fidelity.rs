@@ -5,7 +5,7 @@ use sp_sync::backend::{Backend, Memory};
 use sp_sync::document::Document;
 use tokio_stream::StreamExt as _;
 
-use crate::support::{document_id, open, overwrite, raw};
+use crate::support::{document_id, open, overwrite, stored};
 
 fn awkward() -> Value {
     serde_json::from_str(
@@ -64,24 +64,24 @@ async fn unknown_keys_of_other_writers_are_kept() {
     client.replace_sync(json!({ "own": 2, "future": foreign["future"] })).await.unwrap();
     client.add_action_named("leaveCall", Value::Null).await.unwrap();
     client.unset(["own"]).await.unwrap();
-    let stored = raw(&store).await;
-    assert_eq!(stored["future"], foreign["future"]);
-    assert_eq!(stored["robotActions"], foreign["robotActions"]);
-    assert_eq!(stored["_sp"]["invented"], foreign["_sp"]["invented"]);
+    let whole = stored(&store).await;
+    assert_eq!(whole["future"], foreign["future"]);
+    assert_eq!(whole["robotActions"], foreign["robotActions"]);
+    assert_eq!(whole["_sp"]["invented"], foreign["_sp"]["invented"]);
     for place in 0..2 {
-        assert_eq!(stored["extensionActions"][place], foreign["extensionActions"][place]);
+        assert_eq!(whole["extensionActions"][place], foreign["extensionActions"][place]);
     }
 
     // Taken and given back, an action is still the same.
     let mut deliveries = client.executor("extension").subscribe();
     let delivery = deliveries.next().await.unwrap();
     assert_eq!(delivery.action().get("invented"), Some(&json!({ "x": 1 })));
-    let claimed = raw(&store).await["_sp"]["claims"]["extension"][0]["a"].clone();
+    let claimed = stored(&store).await["_sp"]["claims"]["extension"][0]["a"].clone();
     assert_eq!(claimed, foreign["extensionActions"][0]);
     drop((delivery, deliveries));
     client.close().await.unwrap();
-    let stored = raw(&store).await;
-    let back = &stored["extensionActions"][0];
+    let whole = stored(&store).await;
+    let back = &whole["extensionActions"][0];
     assert_eq!((&back["invented"], &back["_sp"]["invented"]), (&json!({ "x": 1 }), &json!(7)));
 }
 

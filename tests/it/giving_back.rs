@@ -8,7 +8,7 @@ use sp_sync::document::Document;
 use sp_sync::{Failure, extension};
 use tokio_stream::StreamExt as _;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// C44: when the last subscriber goes, what was taken and not started returns to the front of the array, in order, in
 /// one write.
@@ -16,8 +16,8 @@ use crate::support_b::*;
 async fn what_was_not_started_is_given_back_when_the_last_subscriber_goes() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let one = client(link.clone(), "one").await;
-    let two = client(store.clone(), "two").await;
+    let one = open(link.clone(), "one").await;
+    let two = open(store.clone(), "two").await;
     let mut deliveries = one.executor("extension").subscribe();
     add(&two, &["1", "2", "3"]).await;
     let held = next(&mut deliveries).await;
@@ -40,8 +40,8 @@ async fn what_was_not_started_is_given_back_when_the_last_subscriber_goes() {
 async fn closing_gives_back_what_was_taken() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let one = client(link.clone(), "one").await;
-    let two = client(store.clone(), "two").await;
+    let one = open(link.clone(), "one").await;
+    let two = open(store.clone(), "two").await;
     let mut deliveries = one.executor("extension").subscribe();
     add(&two, &["1", "2", "3"]).await;
     let held = next(&mut deliveries).await;
@@ -60,18 +60,16 @@ async fn closing_gives_back_what_was_taken() {
 /// C44: closing gives back also when it comes while the client waits for the backend.
 #[tokio::test(start_paused = true)]
 async fn closing_gives_back_while_the_backend_fails() {
-    for fault in
-        [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostNotHeld, Fault::LostHeld]
-    {
+    for fault in [Fate::Unavailable, RATE_LIMITED, Fate::Conflict, Fate::LoseRequest, Fate::LoseAnswer] {
         let store = Memory::new();
         let link = Link::new(&store);
-        let one = client(link.clone(), "one").await;
+        let one = open(link.clone(), "one").await;
         let mut deliveries = one.executor("extension").subscribe();
         add(&one, &["1", "2", "3"]).await;
         let held = next(&mut deliveries).await;
-        link.script([Some(fault), Some(fault)]);
+        link.script([fault, fault]);
         held.finish().await.unwrap();
-        link.script([Some(fault), Some(fault)]);
+        link.script([fault, fault]);
         let busy = one.clone();
         let write = tokio::spawn(async move { busy.set_sync(json!({ "step": 1 })).await });
         tokio::task::yield_now().await;
@@ -84,17 +82,15 @@ async fn closing_gives_back_while_the_backend_fails() {
 /// C44: the same when all that is left to write is what to give back.
 #[tokio::test(start_paused = true)]
 async fn closing_waits_until_everything_is_given_back() {
-    for fault in
-        [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostNotHeld, Fault::LostHeld]
-    {
+    for fault in [Fate::Unavailable, RATE_LIMITED, Fate::Conflict, Fate::LoseRequest, Fate::LoseAnswer] {
         for failures in 1..4 {
             let store = Memory::new();
             let link = Link::new(&store);
-            let one = client(link.clone(), "one").await;
+            let one = open(link.clone(), "one").await;
             let mut deliveries = one.executor("extension").subscribe();
             add(&one, &["1", "2", "3"]).await;
             let held = next(&mut deliveries).await;
-            link.script(std::iter::repeat_n(Some(fault), failures));
+            link.script(std::iter::repeat_n(fault, failures));
             held.fail(Failure::new("busy", "not now")).await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
             one.close().await.unwrap();
@@ -107,7 +103,7 @@ async fn closing_waits_until_everything_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_dropped_gives_back() {
     let store = Memory::new();
-    let one = client(store.clone(), "one").await;
+    let one = open(store.clone(), "one").await;
     let mut deliveries = one.executor("extension").subscribe();
     add(&one, &["1", "2"]).await;
     let held = next(&mut deliveries).await;
@@ -121,7 +117,7 @@ async fn a_client_that_is_dropped_gives_back() {
 async fn an_at_most_once_action_that_nobody_has_seen_is_given_back() {
     for closes in [false, true] {
         let store = Memory::new();
-        let one = client(store.clone(), "one").await;
+        let one = open(store.clone(), "one").await;
         let mut deliveries = Some(one.executor("extension").subscribe());
         let receipt = one.add_action(extension::InjectPassword {}).await.unwrap();
         let only_its_id =
@@ -136,7 +132,7 @@ async fn an_at_most_once_action_that_nobody_has_seen_is_given_back() {
             drop(deliveries.take());
         }
         until_stored(&store, |document| counts(document, "extension") == (1, 0)).await;
-        let other = client(store.clone(), "other").await;
+        let other = open(store.clone(), "other").await;
         let delivery = next(&mut other.executor("extension").subscribe()).await;
         assert_eq!((delivery.id(), delivery.attempt()), (receipt.id().unwrap(), 1));
     }
@@ -146,7 +142,7 @@ async fn an_at_most_once_action_that_nobody_has_seen_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn an_at_most_once_action_in_hand_is_gone_when_its_client_closes() {
     let store = Memory::new();
-    let one = client(store.clone(), "one").await;
+    let one = open(store.clone(), "one").await;
     let mut deliveries = one.executor("extension").subscribe();
     one.add_action(extension::InjectPassword {}).await.unwrap();
     let _held = next(&mut deliveries).await;
@@ -158,13 +154,13 @@ async fn an_at_most_once_action_in_hand_is_gone_when_its_client_closes() {
 #[tokio::test(start_paused = true)]
 async fn closing_counts_no_attempt_of_what_nobody_has_seen() {
     let store = Memory::new();
-    let one = client(store.clone(), "one").await;
+    let one = open(store.clone(), "one").await;
     let _unread = one.executor("extension").subscribe();
     add(&one, &["1", "2"]).await;
     until_stored(&store, |document| counts(document, "extension") == (0, 2)).await;
     tokio::time::sleep(SOON).await;
     one.close().await.unwrap();
-    let other = client(store.clone(), "other").await;
+    let other = open(store.clone(), "other").await;
     let done = carry_out(&mut other.executor("extension").subscribe(), 2).await;
     assert_eq!(done, [("1".into(), 1), ("2".into(), 1)]);
 }

@@ -15,7 +15,7 @@ use sp_sync::token::Token;
 use sp_sync::{Action, Batch, Catalogue, Delivery, Error, Handlers, Notice, Settings, SyncClient, extension};
 use tokio_stream::StreamExt as _;
 
-use crate::support::{Call, Fate, LONG, Link, Random, actions, builder, number_of, numbered, open, raw};
+use crate::support::{AGES, Call, Dice, Fate, Link, actions, builder, number_of, numbered, open, stored};
 
 const fn shared_between_threads<T: Send + Sync>() {}
 
@@ -95,11 +95,11 @@ async fn drop_after<F: Future>(polls: u64, future: F) {
 /// Every call that is dropped halfway is carried out once or not at all, and nothing hangs afterwards.
 #[tokio::test(start_paused = true)]
 async fn a_dropped_call_is_carried_out_or_not() {
-    let mut random = Random::new(7);
+    let mut random = Dice::new(7);
     for round in 0..300_u64 {
         let store = Memory::new();
-        let link = Link::new(store.clone(), |_| Fate::Pass);
-        let polls = random.below(6);
+        let link = Link::new(&store);
+        let polls = random.roll(6);
         let opening = builder(link.clone(), "dropped").initial_data(json!({ "by": "dropped" })).connect();
         drop_after(polls, opening).await;
         let client = builder(link, "a").initial_data(json!({ "by": "a" })).connect().await.unwrap();
@@ -118,8 +118,8 @@ async fn a_dropped_call_is_carried_out_or_not() {
         drop_after(polls, client.unset(["by"])).await;
         drop_after(polls, client.withdraw(&id)).await;
         drop_after(polls, client.set_ttl(Some(Duration::from_secs(1_000)))).await;
-        drop_after(polls, waiting.taken(LONG)).await;
-        drop_after(polls, waiting.finished(LONG)).await;
+        drop_after(polls, waiting.taken(AGES)).await;
+        drop_after(polls, waiting.finished(AGES)).await;
         drop_after(polls, client.get_sync()).await;
         drop_after(
             polls,
@@ -132,7 +132,7 @@ async fn a_dropped_call_is_carried_out_or_not() {
         drop_after(polls, client.clear_actions("onboarding")).await;
         // Nothing hangs: the next call is answered after all of them.
         client.set_sync(json!({ "last": round })).await.unwrap();
-        let content = raw(&store).await;
+        let content = stored(&store).await;
         let numbers: Vec<_> = actions(content.as_object().unwrap(), "extensionActions")
             .iter()
             .filter(|action| action["action"] == "openExam")
@@ -149,7 +149,7 @@ async fn a_dropped_call_is_carried_out_or_not() {
             let id = delivery.id().clone();
             drop_after(polls, delivery.finish()).await;
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let text = raw(&store).await.to_string();
+            let text = stored(&store).await.to_string();
             // Once called the end is recorded; dropped before, the delivery was let go and waits again.
             assert_eq!(text.contains(&format!("\"{id}\"")), polls == 0, "round {round}");
         }
@@ -170,7 +170,7 @@ async fn a_dropped_call_is_carried_out_or_not() {
 #[tokio::test(start_paused = true)]
 async fn a_call_dropped_in_flight_blocks_nobody() {
     let store = Memory::new();
-    let link = Link::new(store.clone(), |_| Fate::Pass);
+    let link = Link::new(&store);
     let client = open(link.clone(), "a").await;
     let mut slow = 1;
     link.plan(move |call| match call == Call::Write && slow > 0 {
@@ -182,8 +182,8 @@ async fn a_call_dropped_in_flight_blocks_nobody() {
     });
     drop_after(3, client.add_action_named("openExam", numbered(1))).await;
     client.set_sync(json!({ "x": 1 })).await.unwrap();
-    tokio::time::sleep(LONG).await;
-    let content = raw(&store).await;
+    tokio::time::sleep(AGES).await;
+    let content = stored(&store).await;
     assert_eq!(actions(content.as_object().unwrap(), "extensionActions").len(), 1);
 }
 
@@ -212,7 +212,7 @@ async fn two_clients_of_one_identity_both_work() {
         delivery.finish().await.unwrap();
     }
     assert_eq!(seen, (0..20).collect::<Vec<_>>());
-    let content = raw(&store).await;
+    let content = stored(&store).await;
     assert_eq!((&content["a"], &content["b"]), (&json!(1), &json!(1)));
     assert!(store.read(a.document_id()).await.unwrap().is_some());
 }
@@ -222,7 +222,7 @@ async fn notices_end_with_the_client() {
     let client = open(Memory::new(), "me").await;
     let mut notices = client.events().notices();
     client.close().await.unwrap();
-    assert!(tokio::time::timeout(LONG, notices.next()).await.expect("it ends").is_none());
+    assert!(tokio::time::timeout(AGES, notices.next()).await.expect("it ends").is_none());
     let mut late = client.events().notices();
-    assert!(tokio::time::timeout(LONG, late.next()).await.expect("it ends").is_none());
+    assert!(tokio::time::timeout(AGES, late.next()).await.expect("it ends").is_none());
 }

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// What happened, in order.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use sp_sync::backend::Memory;
 use sp_sync::{Batch, Error, Notice, Settings, extension};
 use tokio::time::Instant;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// C55: a write that would make the document too long fails, names size and limit, writes nothing and trims nothing.
 #[tokio::test(start_paused = true)]
 async fn a_document_never_grows_beyond_the_backends_limit() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     add(&client, &["1"]).await;
     let before = stored(&store).await;
     let result = client.set_sync(json!({ "notes": "x".repeat(16_384) })).await;
@@ -34,7 +34,7 @@ async fn a_document_never_grows_beyond_the_backends_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_full_document_can_be_worked_off() {
     let store = Memory::new();
-    let writer = client(store.clone(), &"w".repeat(256)).await;
+    let writer = open(store.clone(), &"w".repeat(256)).await;
     let mut added = 0;
     while writer.add_action(note(format!("{added} {}", "x".repeat(300)))).await.is_ok() {
         added += 1;
@@ -48,7 +48,7 @@ async fn a_full_document_can_be_worked_off() {
             break;
         }
     }
-    let reader = client(store.clone(), &"r".repeat(256)).await;
+    let reader = open(store.clone(), &"r".repeat(256)).await;
     let mut deliveries = reader.executor("extension").subscribe();
     for number in 0..added {
         let delivery = next(&mut deliveries).await;
@@ -64,7 +64,7 @@ async fn a_full_document_can_be_worked_off() {
 async fn actions_in_a_document_filled_to_the_last_byte_wait_for_room() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let reader = client(link.clone(), "page").await;
+    let reader = open(link.clone(), "page").await;
     let actions = json!([{ "action": "lockScreen", "executor": "extension", "message": "1" },
                          { "action": "lockScreen", "executor": "extension", "message": "2" }]);
     let length = serde_json::to_string(&json!({ "extensionActions": actions, "notes": "" })).unwrap().len();
@@ -83,7 +83,7 @@ async fn actions_in_a_document_filled_to_the_last_byte_wait_for_room() {
 #[tokio::test(start_paused = true)]
 async fn a_response_that_does_not_fit_is_dropped_and_reported() {
     let store = Memory::with_document_bytes_max(2_048);
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     client.add_action_named("getMediaDevices", json!({ "respondTo": "onboarding" })).await.unwrap();
     let mut deliveries = client.executor("extension").subscribe();
@@ -99,7 +99,7 @@ async fn a_response_that_does_not_fit_is_dropped_and_reported() {
 #[tokio::test(start_paused = true)]
 async fn at_most_64_actions_wait_for_an_executor() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let batch = (0..60).fold(Batch::new(), |batch, number| batch.then(note(number)));
     client.add_actions(batch.clone()).await.unwrap();
     assert!(matches!(client.add_actions(batch).await, Err(Error::Full { .. })));
@@ -138,9 +138,9 @@ async fn writes_keep_within_the_backends_rate() {
 async fn a_refusal_for_rate_is_waited_out() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let client = client(link.clone(), "page").await;
+    let client = open(link.clone(), "page").await;
     let mut notices = client.events().notices();
-    link.script([Some(Fault::RateLimited); 5]);
+    link.script([RATE_LIMITED; 5]);
     client.set_sync(json!({ "step": 1 })).await.unwrap();
     none_within(&mut notices, SOON).await;
 }
@@ -152,7 +152,7 @@ async fn a_write_that_is_refused_for_too_long_is_reported() {
     let link = Link::new(&store);
     let settings = Settings { write_within: Duration::from_secs(2), ..Settings::default() };
     let client = builder(link.clone(), "page").settings(settings).connect().await.unwrap();
-    link.script([Some(Fault::RateLimited); 1_000]);
+    link.script([RATE_LIMITED; 1_000]);
     let started = Instant::now();
     let result = client.set_sync(json!({ "step": 1 })).await;
     assert!(matches!(result, Err(Error::Backend { .. })), "{result:?}");
@@ -163,7 +163,7 @@ async fn a_write_that_is_refused_for_too_long_is_reported() {
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_that_never_reads_is_told_how_much_it_lost() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     let mut deliveries = client.executor("extension").subscribe();
     for number in 0..300 {

@@ -30,7 +30,6 @@ mod plain;
 mod responding;
 mod sensitive;
 mod support;
-mod support_b;
 mod taking;
 mod tidy;
 mod tokens;

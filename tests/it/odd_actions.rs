@@ -4,13 +4,13 @@ use serde_json::json;
 use sp_sync::backend::Memory;
 use sp_sync::{Executor, Handlers, Notice, extension};
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// C45: what is no action is removed and reported, and blocks nothing behind it.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_action_is_removed_and_reported() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     let elements =
         json!([7, null, "lockScreen", {}, { "action": 3 }, [], { "action": "lockScreen", "message": "1" }]);
@@ -30,7 +30,7 @@ async fn what_is_no_action_is_removed_and_reported() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_action_goes_to_the_general_listener() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let unknown = json!({ "action": "brewCoffee", "executor": "extension", "cups": 2 });
     edit(&store, |document| drop(document.insert("extensionActions".into(), json!([unknown])))).await;
     let mut actions = client.events().extension_actions_added().unwrap();
@@ -42,7 +42,7 @@ async fn an_unknown_action_goes_to_the_general_listener() {
 #[tokio::test(start_paused = true)]
 async fn a_table_of_handlers_gives_up_what_it_has_no_entry_for() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     let unknown = json!({ "action": "brewCoffee", "executor": "extension" });
     edit(&store, |document| drop(document.insert("extensionActions".into(), json!([unknown])))).await;
@@ -68,7 +68,7 @@ async fn a_table_of_handlers_gives_up_what_it_has_no_entry_for() {
 #[tokio::test(start_paused = true)]
 async fn the_array_decides_whose_action_it_is() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let actions = json!([{ "action": "lockScreen", "message": "1" },
                          { "action": "lockScreen", "message": "2", "executor": "onboarding" },
                          { "action": "lockScreen", "message": "3", "executor": 9 }]);

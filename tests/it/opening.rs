@@ -9,7 +9,7 @@ use sp_sync::{DocumentId, Error, Identity, Retry, Settings, SyncClient};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::support::{Call, Fate, Link, builder, document_id, open, revision, shown, unavailable};
+use crate::support::{Call, Fate, Link, builder, document_id, open, revision, shown};
 
 const SESSION: &str = "ES0123456789abcdefABCDEF0123456789";
 const ACCOUNT: &str = "AU0123456789abcdefABCDEF0123456789";
@@ -212,7 +212,7 @@ async fn a_creation_whose_answer_is_lost_is_found() {
     for fate in [Fate::LoseAnswer, Fate::LoseRequest] {
         let store = Memory::new();
         let mut fates = vec![fate];
-        let link = Link::new(store.clone(), move |call| match call {
+        let link = Link::planned(&store, move |call| match call {
             Call::Write => fates.pop().unwrap_or(Fate::Pass),
             _ => Fate::Pass,
         });
@@ -235,7 +235,7 @@ async fn initial_data_that_is_reserved_or_no_object_is_refused_before_any_reques
             "initial data may not contain the key `extensionActions`: keys that end in `Actions` hold what executors are to do: add_action adds to them, executors, withdraw and clear_actions remove",
         ),
     ];
-    let link = Link::new(Memory::new(), |_| Fate::Pass);
+    let link = Link::new(&Memory::new());
     for (data, message) in refused {
         let error = builder(link.clone(), "a").initial_data(data).connect().await.unwrap_err();
         assert_eq!(error.to_string(), message);
@@ -253,7 +253,7 @@ async fn initial_data_that_is_reserved_or_no_object_is_refused_before_any_reques
 /// C6: the other things a builder takes are refused as early.
 #[tokio::test]
 async fn a_bad_instance_or_time_to_live_is_refused_before_any_request() {
-    let link = Link::new(Memory::new(), |_| Fate::Pass);
+    let link = Link::new(&Memory::new());
     for instance in ["", "with space", "a#b", &"x".repeat(65)] {
         let error = builder(link.clone(), "a").instance(instance).connect().await.unwrap_err();
         assert_eq!(error.to_string(), "invalid instance: it must be 1 to 64 of A–Z a–z 0–9 - _");
@@ -273,10 +273,10 @@ async fn a_bad_instance_or_time_to_live_is_refused_before_any_request() {
 async fn opening_waits_for_a_backend_and_says_when_it_never_came() {
     for broken in [Call::Read, Call::Write, Call::Watch] {
         let mut left = 3;
-        let link = Link::new(Memory::new(), move |call| match call == broken && left > 0 {
+        let link = Link::planned(&Memory::new(), move |call| match call == broken && left > 0 {
             true => {
                 left -= 1;
-                Fate::Fail(unavailable())
+                Fate::Unavailable
             }
             false => Fate::Pass,
         });
@@ -284,7 +284,7 @@ async fn opening_waits_for_a_backend_and_says_when_it_never_came() {
         client.set_sync(json!({ "x": 1 })).await.unwrap();
     }
 
-    let away = Link::new(Memory::new(), |_| Fate::Fail(unavailable()));
+    let away = Link::planned(&Memory::new(), |_| Fate::Unavailable);
     let started = Instant::now();
     let error = builder(away, "a").connect().await.unwrap_err();
     assert!(started.elapsed() <= Settings::default().connect_within, "{:?}", started.elapsed());
@@ -296,7 +296,8 @@ async fn opening_waits_for_a_backend_and_says_when_it_never_came() {
 #[tokio::test(start_paused = true)]
 async fn opening_ends_when_the_backend_never_answers() {
     for silent in [Call::Read, Call::Write, Call::Watch] {
-        let link = Link::new(Memory::new(), move |call| if call == silent { Fate::Hang } else { Fate::Pass });
+        let link =
+            Link::planned(&Memory::new(), move |call| if call == silent { Fate::Hang } else { Fate::Pass });
         let started = Instant::now();
         let error = builder(link, "a").connect().await.unwrap_err();
         assert_eq!(started.elapsed(), Settings::default().connect_within);
@@ -312,7 +313,7 @@ async fn opening_ends_when_the_backend_never_answers() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_ends_opening_at_once() {
     let refusal = || BackendError::Refused { code: 54_007, message: "not yours".into() };
-    let link = Link::new(Memory::new(), move |_| Fate::Fail(refusal()));
+    let link = Link::planned(&Memory::new(), move |_| Fate::Fail(refusal));
     let started = Instant::now();
     let error = builder(link, "a").connect().await.unwrap_err();
     assert_eq!(error.to_string(), "refused (54007): not yours");
@@ -328,7 +329,7 @@ async fn a_refusal_ends_opening_at_once() {
 #[tokio::test(start_paused = true)]
 async fn settings_are_checked() {
     let refused = async |settings: Settings| {
-        let link = Link::new(Memory::new(), |call| panic!("{call:?} was asked"));
+        let link = Link::planned(&Memory::new(), |call| panic!("{call:?} was asked"));
         builder(link, "a").settings(settings).connect().await.unwrap_err().to_string()
     };
     let with = |change: fn(&mut Settings)| {

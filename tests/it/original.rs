@@ -5,7 +5,7 @@ use sp_sync::backend::{Backend as _, Change, Memory};
 use sp_sync::{Error, Failure, Handlers, Notice, extension};
 use tokio_stream::StreamExt as _;
 
-use crate::support_b::*;
+use crate::support::*;
 
 fn lock(text: &str) -> Value {
     json!({ "action": "lockScreen", "executor": "extension", "message": text })
@@ -36,8 +36,8 @@ fn is_of_the_original_form(document: &Map<String, Value>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn every_write_leaves_the_originals_form() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
-    let mut watch = store.watch(&session()).await.unwrap();
+    let page = open(store.clone(), "page").await;
+    let mut watch = store.watch(&document_id()).await.unwrap();
     let looking = tokio::spawn(async move {
         let mut seen = 0;
         while let Some(Ok(Change::Updated(stored))) = watch.next().await {
@@ -57,7 +57,7 @@ async fn every_write_leaves_the_originals_form() {
         }
         seen
     });
-    let extension = client(store.clone(), "extension").await;
+    let extension = open(store.clone(), "extension").await;
     let handlers = Handlers::new()
         .on(async |action: extension::LockScreen| match action.message.as_str() {
             "fails" => Err(Failure::new("busy", "not now")),
@@ -82,7 +82,7 @@ async fn every_write_leaves_the_originals_form() {
 #[tokio::test(start_paused = true)]
 async fn an_original_writers_actions_are_taken_in_order() {
     let store = Memory::new();
-    let reader = client(store.clone(), "page").await;
+    let reader = open(store.clone(), "page").await;
     push(&store, &lock("1")).await;
     add(&reader, &["2"]).await;
     push(&store, &lock("3")).await;
@@ -99,7 +99,7 @@ async fn an_original_writers_actions_are_taken_in_order() {
 #[tokio::test(start_paused = true)]
 async fn claims_that_vanish_are_over() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1", "2"]).await;
     let held = next(&mut deliveries).await;
@@ -113,7 +113,7 @@ async fn claims_that_vanish_are_over() {
 #[tokio::test(start_paused = true)]
 async fn an_action_that_vanishes_between_attempts_is_over() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1"]).await;
     next(&mut deliveries).await.fail(Failure::new("busy", "not now")).await.unwrap();
@@ -126,7 +126,7 @@ async fn an_action_that_vanishes_between_attempts_is_over() {
 #[tokio::test(start_paused = true)]
 async fn bookkeeping_of_an_unknown_version_means_plain_mode() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let foreign = json!({ "v": 99, "queue": { "of": ["another", "kind"] } });
     edit(&store, |document| drop(document.insert("_sp".into(), foreign.clone()))).await;
     add(&client, &["1", "2"]).await;
@@ -143,7 +143,7 @@ async fn bookkeeping_of_an_unknown_version_means_plain_mode() {
 async fn the_version_may_change_while_an_action_is_in_hand() {
     for respond in [false, true] {
         let store = Memory::new();
-        let client = client(store.clone(), "page").await;
+        let client = open(store.clone(), "page").await;
         let mut deliveries = client.executor("extension").subscribe();
         client.add_action_named("getDisplayCount", json!({ "respondTo": "onboarding" })).await.unwrap();
         let held = next(&mut deliveries).await;
@@ -175,18 +175,18 @@ async fn the_version_may_change_while_an_action_is_in_hand() {
 async fn the_version_may_change_before_an_end_is_recorded() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let client = client(link.clone(), "page").await;
+    let client = open(link.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     client.add_action_named("getDisplayCount", json!({ "respondTo": "onboarding" })).await.unwrap();
     let held = next(&mut deliveries).await;
-    link.script([Some(Fault::Unavailable); 3]);
+    link.script([Fate::Unavailable; 3]);
     let ending = tokio::spawn(held.respond(json!({ "displayCount": 1 })));
     tokio::task::yield_now().await;
     edit(&store, |document| drop(document.insert("_sp".into(), json!({ "v": 99 })))).await;
     assert!(ending.await.unwrap().is_err());
-    let settled = revision(&store).await;
+    let settled = revision(&store).await.0;
     tokio::time::sleep(AGES).await;
-    assert_eq!(revision(&store).await, settled);
+    assert_eq!(revision(&store).await.0, settled);
     assert!(document(&store).await.waiting("onboarding").len() <= 1);
     client.close().await.unwrap();
 }
@@ -209,7 +209,7 @@ async fn whatever_the_bookkeeping_holds_the_queue_goes_on() {
         json!({ "v": 1, "claims": { "unheardOf": [held_by_nobody] }, "w": [[1, 2, 3], ["a"], ["b", -1]] }),
     ] {
         let store = Memory::new();
-        let client = client(store.clone(), "page").await;
+        let client = open(store.clone(), "page").await;
         let mut deliveries = client.executor("extension").subscribe();
         let content = json!({ "_sp": sp, "extensionActions": [lock("1")] });
         overwrite(&store, content).await;
@@ -229,7 +229,7 @@ async fn an_original_writer_that_replaces_the_document_leaves_no_queue_stuck() {
     for seed in 0..20 {
         let mut dice = Dice::new(seed);
         let store = Memory::new();
-        let (one, two) = (client(store.clone(), "one").await, client(store.clone(), "two").await);
+        let (one, two) = (open(store.clone(), "one").await, open(store.clone(), "two").await);
         let mut tasks = Vec::new();
         for client in [&one, &two] {
             let mut deliveries = client.executor("extension").subscribe();
@@ -282,7 +282,7 @@ async fn an_original_writer_that_replaces_the_document_leaves_no_queue_stuck() {
 #[tokio::test(start_paused = true)]
 async fn a_finished_action_that_reappears_is_removed_without_running() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     let receipt = add(&client, &["1", "2"]).await;
     let old = stored(&store).await["extensionActions"].clone();
@@ -305,7 +305,7 @@ async fn a_finished_action_that_reappears_is_removed_without_running() {
 #[tokio::test(start_paused = true)]
 async fn an_action_in_hand_that_reappears_is_not_run_twice() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     add(&client, &["1"]).await;
     let old = stored(&store).await["extensionActions"].clone();
     let mut deliveries = client.executor("extension").subscribe();
@@ -320,7 +320,7 @@ async fn an_action_in_hand_that_reappears_is_not_run_twice() {
 #[tokio::test(start_paused = true)]
 async fn the_last_256_finished_actions_are_remembered() {
     let store = roomy_store();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     let mut copies = Vec::new();
     for number in 0..257 {
@@ -342,7 +342,7 @@ async fn the_last_256_finished_actions_are_remembered() {
 #[tokio::test(start_paused = true)]
 async fn two_clients_with_one_identity_share_the_work() {
     let store = Memory::new();
-    let (one, two) = (client(store.clone(), "student").await, client(store.clone(), "student").await);
+    let (one, two) = (open(store.clone(), "student").await, open(store.clone(), "student").await);
     assert_ne!(one.instance(), two.instance());
     let (sender, mut ran) = tokio::sync::mpsc::channel(100);
     for client in [&one, &two] {

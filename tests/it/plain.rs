@@ -7,7 +7,7 @@ use serde_json::json;
 use sp_sync::backend::Memory;
 use sp_sync::{Batch, Error, Failure, Notice, Settings, SyncClient};
 
-use crate::support_b::*;
+use crate::support::*;
 
 async fn plain(backend: impl sp_sync::backend::Backend, who: &str) -> SyncClient {
     builder(backend, who).plain().connect().await.unwrap()
@@ -63,7 +63,7 @@ async fn an_action_whose_removal_is_in_doubt_is_not_run() {
     let link = Link::new(&store);
     let client = plain(link.clone(), "page").await;
     add(&client, &["1"]).await;
-    link.script([Some(Fault::LostHeld)]);
+    link.script([Fate::LoseAnswer]);
     let mut deliveries = client.executor("extension").subscribe();
     none_within(&mut deliveries, SOON).await;
     add(&client, &["2"]).await;
@@ -166,7 +166,7 @@ async fn several_readers_share_the_actions() {
 #[tokio::test(start_paused = true)]
 async fn a_plain_reader_does_not_wait_for_claims() {
     let store = Memory::new();
-    let other = client(store.clone(), "other").await;
+    let other = open(store.clone(), "other").await;
     let mut held = other.executor("extension").subscribe();
     add(&other, &["1"]).await;
     let in_hand = next(&mut held).await;
@@ -181,9 +181,7 @@ async fn a_plain_reader_does_not_wait_for_claims() {
 /// C44, C46: nor is anything lost when the backend is away just then, or the answer to putting back is lost.
 #[tokio::test(start_paused = true)]
 async fn what_was_not_started_is_put_back_whatever_happens_to_the_write() {
-    for fault in
-        [Fault::Unavailable, Fault::RateLimited, Fault::Conflict, Fault::LostHeld, Fault::LostNotHeld]
-    {
+    for fault in [Fate::Unavailable, RATE_LIMITED, Fate::Conflict, Fate::LoseAnswer, Fate::LoseRequest] {
         let store = Memory::new();
         let link = Link::new(&store);
         let settings = Settings { write_within: Duration::from_millis(1), ..Settings::default() };
@@ -191,7 +189,7 @@ async fn what_was_not_started_is_put_back_whatever_happens_to_the_write() {
         let mut deliveries = client.executor("extension").subscribe();
         add(&client, &["1", "2", "3"]).await;
         let held = next(&mut deliveries).await;
-        link.script([Some(fault); 3]);
+        link.script([fault; 3]);
         drop((held, deliveries));
         until_stored(&store, |document| counts(document, "extension") == (3, 0)).await;
         tokio::time::sleep(AGES).await;
@@ -214,7 +212,7 @@ async fn a_handler_hears_what_became_of_its_response() {
     };
     ask().await;
     let held = next(&mut deliveries).await;
-    link.script([Some(Fault::LostHeld)]);
+    link.script([Fate::LoseAnswer]);
     let result = held.respond(json!({ "displayCount": 1 })).await;
     assert!(matches!(result, Err(Error::MaybeApplied { .. })), "{result:?}");
     ask().await;

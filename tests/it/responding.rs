@@ -9,11 +9,11 @@ use sp_sync::client::Deliveries;
 use sp_sync::{Action, Error, Failure, Handlers, Notice, SyncClient, extension};
 use tokio::time::Instant;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// A page that asks and an extension that answers.
 async fn pair(store: &Memory) -> (SyncClient, SyncClient) {
-    (client(store.clone(), "page").await, client(store.clone(), "extension").await)
+    (open(store.clone(), "page").await, open(store.clone(), "extension").await)
 }
 
 async fn ask(page: &SyncClient) -> sp_sync::Result<i64> {
@@ -63,7 +63,7 @@ async fn a_response_is_posted_at_the_end_of_the_requesters_array() {
 async fn a_response_and_the_end_of_its_request_share_a_write() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let extension = client(link.clone(), "extension").await;
+    let extension = open(link.clone(), "extension").await;
     put(&store, "extension", original_request("onboarding")).await;
     let mut deliveries = extension.executor("extension").subscribe();
     let delivery = next(&mut deliveries).await;
@@ -122,22 +122,22 @@ async fn a_request_is_answered_and_leaves_nothing_behind() {
 #[tokio::test(start_paused = true)]
 async fn a_request_without_an_answer_or_an_address_is_refused() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
-    let before = revision(&store).await;
+    let page = open(store.clone(), "page").await;
+    let before = revision(&store).await.0;
     let unaddressed = page.request(extension::GetDisplayCount {}).await;
     assert!(matches!(unaddressed, Err(Error::Invalid { .. })));
     let mute = page.request_named("unlockScreen", Value::Null).respond_to("onboarding").await;
     assert!(matches!(mute, Err(Error::Invalid { .. })));
     let nowhere = page.request(extension::GetDisplayCount {}).respond_to("onbording").await;
     assert!(matches!(nowhere, Err(Error::UnknownExecutor { .. })));
-    assert_eq!(revision(&store).await, before);
+    assert_eq!(revision(&store).await.0, before);
 }
 
 /// C50: nobody subscribed: a timeout after the type's reply time, and the array is empty again.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_nobody_takes_times_out_and_is_withdrawn() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let asked_at = Instant::now();
     let result = ask(&page).await;
     let reply_within = Duration::from_secs(10);
@@ -151,8 +151,8 @@ async fn a_request_that_nobody_takes_times_out_and_is_withdrawn() {
 async fn a_request_that_was_added_too_late_is_withdrawn() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let page = client(link.clone(), "page").await;
-    link.script([Some(Fault::Slow(Duration::from_secs(12)))]);
+    let page = open(link.clone(), "page").await;
+    link.script([Fate::Slow(Duration::from_secs(12))]);
     assert!(matches!(ask(&page).await, Err(Error::Timeout { .. })));
     until_worked_off(&store).await;
     assert!(link.writes() >= 2, "it was added and withdrawn");
@@ -181,7 +181,7 @@ async fn a_late_response_is_an_ordinary_action() {
 /// C50: `within` shortens the wait.
 #[tokio::test(start_paused = true)]
 async fn a_request_may_wait_less() {
-    let page = client(Memory::new(), "page").await;
+    let page = open(Memory::new(), "page").await;
     let within = Duration::from_millis(300);
     let request = page.request(extension::GetDisplayCount {}).respond_to("onboarding").within(within);
     assert!(matches!(request.await, Err(Error::Timeout { after, .. }) if after == within));
@@ -220,7 +220,7 @@ async fn responses_in_another_order_reach_their_requests() {
 #[tokio::test(start_paused = true)]
 async fn unaddressed_responses_go_to_the_oldest_request_of_their_name() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let original = async {
         until_stored(&store, |document| counts(document, "extension").0 == 2).await;
         edit(&store, |document| drop(document.insert("extensionActions".into(), json!([])))).await;
@@ -239,7 +239,7 @@ async fn unaddressed_responses_go_to_the_oldest_request_of_their_name() {
 #[tokio::test(start_paused = true)]
 async fn an_unaddressed_response_reaches_its_waiter_past_a_subscriber() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let mut listener = page.events().onboarding_actions_added().unwrap();
     let original = async {
         until_stored(&store, |document| counts(document, "extension").0 == 1).await;
@@ -255,7 +255,7 @@ async fn an_unaddressed_response_reaches_its_waiter_past_a_subscriber() {
 #[tokio::test(start_paused = true)]
 async fn an_unmatched_response_is_an_ordinary_action() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let mut listener = page.events().onboarding_actions_added().unwrap();
     let response = json!({ "action": "getDisplayCount", "executor": "onboarding", "displayCount": 4 });
     put(&store, "onboarding", response.clone()).await;
@@ -285,7 +285,7 @@ async fn a_response_to_another_client_holds_up_nothing() {
     let store = Memory::new();
     let (page, extension) = pair(&store).await;
     let link = Link::new(&store);
-    let asker = client(link.clone(), "asker").await;
+    let asker = open(link.clone(), "asker").await;
     let mut deliveries = extension.executor("extension").subscribe();
     let asking = tokio::spawn(async move { ask(&asker).await });
     let delivery = next(&mut deliveries).await;
@@ -307,7 +307,7 @@ async fn a_response_to_a_dead_requester_is_taken_by_another_after_a_lease() {
     let store = Memory::new();
     let (page, extension) = pair(&store).await;
     let link = Link::new(&store);
-    let asker = client(link.clone(), "asker").await;
+    let asker = open(link.clone(), "asker").await;
     let mut deliveries = extension.executor("extension").subscribe();
     let asking = tokio::spawn(async move { ask(&asker).await });
     let delivery = next(&mut deliveries).await;
@@ -408,7 +408,7 @@ async fn an_unfit_response_is_the_handlers_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_response_to_an_unknown_executor_is_dropped_and_reported() {
     let store = Memory::new();
-    let extension = client(store.clone(), "extension").await;
+    let extension = open(store.clone(), "extension").await;
     let mut notices = extension.events().notices();
     let mut deliveries = extension.executor("extension").subscribe();
     put(&store, "extension", original_request("onbording")).await;
@@ -446,11 +446,11 @@ async fn there_is_at_most_one_response_per_request_under_any_fault() {
     for seed in 0..12 {
         let store = Memory::new();
         let link = Link::faulty(&store, seed, 300);
-        let extension = client(link.clone(), "extension").await;
+        let extension = open(link.clone(), "extension").await;
         let handlers = Handlers::new()
             .answer(async |_: extension::GetDisplayCount| Ok(extension::GetDisplayCountResponse::new(2)));
         tokio::spawn(async move { extension.executor("extension").serve(handlers).await });
-        let page = client(store.clone(), "page").await;
+        let page = open(store.clone(), "page").await;
         for round in 0..20 {
             let request = page.request(extension::GetDisplayCount {}).respond_to("onboarding").within(AGES);
             let answered = request.into_future().await.unwrap();
@@ -467,12 +467,12 @@ async fn there_is_at_most_one_response_per_request_under_any_fault() {
 #[tokio::test(start_paused = true)]
 async fn there_is_at_most_one_response_when_the_responder_is_killed() {
     for step in 0..4 {
-        for fault in [Fault::KilledBefore, Fault::KilledAfter] {
+        for fault in [Fate::CutBefore, Fate::CutAfter] {
             let store = Memory::new();
             let link = Link::new(&store);
             let (page, heir) = pair(&store).await;
-            let dying = client(link.clone(), "dying").await;
-            link.script(std::iter::repeat_n(None, step).chain([Some(fault)]));
+            let dying = open(link.clone(), "dying").await;
+            link.script(std::iter::repeat_n(Fate::Pass, step).chain([fault]));
             for client in [dying, heir] {
                 let mut deliveries = client.executor("extension").subscribe();
                 tokio::spawn(async move {

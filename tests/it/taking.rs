@@ -10,13 +10,13 @@ use sp_sync::client::Deliveries;
 use sp_sync::{Batch, Error, Failure, Notice, Settings, SyncClient, onboarding};
 use tokio_stream::StreamExt as _;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// C33: without a subscriber actions stay; with one they are handed over and deleted.
 #[tokio::test(start_paused = true)]
 async fn actions_wait_for_a_subscriber_and_are_deleted_when_they_are_handed_over() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     add(&client, &["1"]).await;
     let receipt = add(&client, &["2"]).await;
     assert!(matches!(receipt.taken(AGES).await, Err(Error::Timeout { .. })));
@@ -33,7 +33,7 @@ async fn actions_wait_for_a_subscriber_and_are_deleted_when_they_are_handed_over
 #[tokio::test(start_paused = true)]
 async fn a_finished_delivery_is_deleted() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1"]).await;
     let delivery = next(&mut deliveries).await;
@@ -46,18 +46,18 @@ async fn a_finished_delivery_is_deleted() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_already_is_handed_over_at_once_after_a_restart() {
     let store = Memory::new();
-    let first = client(store.clone(), "page").await;
+    let first = open(store.clone(), "page").await;
     add(&first, &["1", "2", "3"]).await;
     first.close().await.unwrap();
 
-    let restarted = client(store.clone(), "page").await;
+    let restarted = open(store.clone(), "page").await;
     let mut deliveries = restarted.executor("extension").subscribe();
     let done = tokio::time::timeout(SOON, carry_out(&mut deliveries, 3)).await.unwrap();
     assert_eq!(done, [("1".into(), 1), ("2".into(), 1), ("3".into(), 1)]);
     drop(deliveries);
     restarted.close().await.unwrap();
 
-    let third = client(store.clone(), "page").await;
+    let third = open(store.clone(), "page").await;
     add(&third, &["4", "5", "6"]).await;
     let mut actions = third.events().extension_actions_added().unwrap();
     for expected in ["4", "5", "6"] {
@@ -69,7 +69,7 @@ async fn what_waits_already_is_handed_over_at_once_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_callback_is_called_for_what_waits_already() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     add(&client, &["1", "2"]).await;
     let (sender, mut called) = tokio::sync::mpsc::channel(8);
     let subscription = client.events().on("extensionActionsAdded", move |action| {
@@ -84,7 +84,7 @@ async fn a_callback_is_called_for_what_waits_already() {
 #[tokio::test(start_paused = true)]
 async fn the_next_action_starts_when_the_one_before_has_finished() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1", "2"]).await;
     let first = next(&mut deliveries).await;
@@ -97,7 +97,7 @@ async fn the_next_action_starts_when_the_one_before_has_finished() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_executor_does_not_hold_up_another() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut slow = client.executor("extension").subscribe();
     let mut quick = client.executor("onboarding").subscribe();
     add(&client, &["1"]).await;
@@ -118,7 +118,7 @@ async fn one_reader_keeps_the_order_in_which_eight_writers_wrote() {
     let store = roomy_store();
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
-        let client = client(store.clone(), &format!("writer{writer}")).await;
+        let client = open(store.clone(), &format!("writer{writer}")).await;
         writers.spawn(async move {
             let mut accepted = Vec::new();
             let mut number = 0;
@@ -134,7 +134,7 @@ async fn one_reader_keeps_the_order_in_which_eight_writers_wrote() {
             accepted
         });
     }
-    let reader = client(store.clone(), "reader").await;
+    let reader = open(store.clone(), "reader").await;
     let mut actions = reader.events().extension_actions_added().unwrap();
     let mut read = Vec::new();
     while read.len() < WRITERS * EACH {
@@ -164,7 +164,7 @@ async fn of_ten_clients_exactly_one_runs_each_of_ten_thousand_actions() {
     let ran: Arc<Mutex<Vec<(String, u32)>>> = Arc::default();
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
-        let client = client(store.clone(), &format!("client{number}")).await;
+        let client = open(store.clone(), &format!("client{number}")).await;
         let mut actions = client.events().extension_actions_added().unwrap();
         let ran = ran.clone();
         tokio::spawn(async move {
@@ -174,7 +174,7 @@ async fn of_ten_clients_exactly_one_runs_each_of_ten_thousand_actions() {
         });
         clients.push(client);
     }
-    let writer = client(store.clone(), "writer").await;
+    let writer = open(store.clone(), "writer").await;
     for start in (0..ACTIONS).step_by(40) {
         let batch = (start..start + 40).fold(Batch::new(), |batch, number| batch.then(note(number)));
         add_patiently(&writer, batch).await;
@@ -189,7 +189,7 @@ async fn of_ten_clients_exactly_one_runs_each_of_ten_thousand_actions() {
 #[tokio::test(start_paused = true)]
 async fn every_listener_of_one_client_sees_every_action() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut first = client.events().extension_actions_added().unwrap();
     let mut second = client.events().extension_actions_added().unwrap();
     add(&client, &["1", "2"]).await;
@@ -205,7 +205,7 @@ async fn every_listener_of_one_client_sees_every_action() {
 #[tokio::test(start_paused = true)]
 async fn subscriptions_of_one_client_take_turns() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut first = client.executor("extension").subscribe();
     let mut second = client.executor("extension").subscribe();
     add(&client, &["1", "2", "3", "4"]).await;
@@ -220,7 +220,7 @@ async fn subscriptions_of_one_client_take_turns() {
 #[tokio::test(start_paused = true)]
 async fn an_unread_action_goes_to_another_subscription_of_the_client() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let idle = client.executor("extension").subscribe();
     add(&client, &["1"]).await;
     until_stored(&store, |document| counts(document, "extension") == (0, 1)).await;
@@ -239,7 +239,7 @@ async fn an_unread_action_goes_to_another_subscription_of_the_client() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_decides_what_listeners_only_see() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut seen = client.events().extension_actions_added().unwrap();
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1", "2"]).await;
@@ -259,14 +259,14 @@ async fn a_handler_decides_what_listeners_only_see() {
 #[tokio::test(start_paused = true)]
 async fn a_run_of_at_most_32_actions_is_taken_by_one_write() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let batch = (0..40).fold(Batch::new(), |batch, number| batch.then(note(number)));
     let added = client.add_actions(batch).await.unwrap();
     let mut deliveries = client.executor("extension").subscribe();
     let first = next(&mut deliveries).await;
     let document = document(&store).await;
     assert_eq!(counts(&document, "extension"), (8, 32));
-    assert_eq!(revision(&store).await, added.revision().0 + 1);
+    assert_eq!(revision(&store).await.0, added.revision().0 + 1);
     let claimed: Vec<_> = document.claims("extension").iter().filter_map(|claim| claim.id()).collect();
     assert_eq!(claimed, added.ids()[..32].iter().collect::<Vec<_>>());
     first.finish().await.unwrap();
@@ -277,7 +277,7 @@ async fn a_run_of_at_most_32_actions_is_taken_by_one_write() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_taken_while_another_client_holds_a_claim() {
     let store = Memory::new();
-    let (one, two) = (client(store.clone(), "one").await, client(store.clone(), "two").await);
+    let (one, two) = (open(store.clone(), "one").await, open(store.clone(), "two").await);
     let mut first = one.executor("extension").subscribe();
     add(&one, &["1"]).await;
     let held = next(&mut first).await;
@@ -327,7 +327,7 @@ async fn a_hundred_deliveries_of_a_table_of_handlers_cost_few_writes() {
 #[tokio::test(start_paused = true)]
 async fn earlier_ends_are_recorded_while_a_slow_handler_runs() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut actions = client.events().extension_actions_added().unwrap();
     add(&client, &["1", "2", "3"]).await;
     for _ in 0..2 {
@@ -343,7 +343,7 @@ async fn earlier_ends_are_recorded_while_a_slow_handler_runs() {
 #[tokio::test(start_paused = true)]
 async fn finishing_what_somebody_else_has_removed_is_said_to_be_not_held() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut notices = client.events().notices();
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1"]).await;
@@ -351,9 +351,9 @@ async fn finishing_what_somebody_else_has_removed_is_said_to_be_not_held() {
     edit(&store, |document| drop(document.remove("_sp"))).await;
     delivery.cancelled().await;
     notice(&mut notices, |notice| matches!(notice, Notice::ClaimLost { .. })).await;
-    let revision_before = revision(&store).await;
+    let revision_before = revision(&store).await.0;
     assert!(matches!(delivery.finish().await, Err(Error::NotHeld { .. })));
-    assert_eq!(revision(&store).await, revision_before);
+    assert_eq!(revision(&store).await.0, revision_before);
 }
 
 /// C37, C60: an action that was lost before anybody here read it is not handed out afterwards, and does not stand in
@@ -361,7 +361,7 @@ async fn finishing_what_somebody_else_has_removed_is_said_to_be_not_held() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_action_is_not_read_later_and_blocks_nothing() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     let mut actions = client.events().extension_actions_added().unwrap();
     add(&client, &["lost"]).await;
@@ -378,7 +378,7 @@ async fn a_lost_action_is_not_read_later_and_blocks_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_delivery_is_given_back_and_its_attempt_counts() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     add(&client, &["1", "2"]).await;
     drop(next(&mut deliveries).await);
@@ -390,7 +390,7 @@ async fn a_dropped_delivery_is_given_back_and_its_attempt_counts() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_delivery_is_free_for_another_client() {
     let store = Memory::new();
-    let (one, two) = (client(store.clone(), "one").await, client(store.clone(), "two").await);
+    let (one, two) = (open(store.clone(), "one").await, open(store.clone(), "two").await);
     let mut first = one.executor("extension").subscribe();
     add(&one, &["1"]).await;
     let held = next(&mut first).await;
@@ -404,7 +404,7 @@ async fn a_dropped_delivery_is_free_for_another_client() {
 #[tokio::test(start_paused = true)]
 async fn a_detached_delivery_lets_the_next_one_start() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut deliveries = client.executor("extension").subscribe();
     client.add_action_named("getDisplayCount", json!({ "respondTo": "onboarding" })).await.unwrap();
     add(&client, &["2"]).await;
@@ -420,7 +420,7 @@ async fn a_detached_delivery_lets_the_next_one_start() {
 #[tokio::test(start_paused = true)]
 async fn an_action_whose_handler_panics_is_run_again() {
     let store = Memory::new();
-    let client = client(store.clone(), "page").await;
+    let client = open(store.clone(), "page").await;
     let mut first = client.executor("extension").subscribe();
     add(&client, &["1"]).await;
     let handler = tokio::spawn(async move {
@@ -439,7 +439,7 @@ async fn several_threads_change_nothing() {
     let mut subscribers = Vec::new();
     let (sender, mut ran) = tokio::sync::mpsc::channel(1_000);
     for number in 0..3 {
-        let client = client(store.clone(), &format!("client{number}")).await;
+        let client = open(store.clone(), &format!("client{number}")).await;
         let mut deliveries: Deliveries = client.executor("extension").subscribe();
         let sender = sender.clone();
         subscribers.push(tokio::spawn(async move {
@@ -449,7 +449,7 @@ async fn several_threads_change_nothing() {
             }
         }));
     }
-    let writer: SyncClient = client(store.clone(), "writer").await;
+    let writer: SyncClient = open(store.clone(), "writer").await;
     for start in (0..500).step_by(20) {
         let batch = (start..start + 20).fold(Batch::new(), |batch, number| batch.then(note(number)));
         add_patiently(&writer, batch).await;

@@ -9,7 +9,7 @@ use sp_sync::{Error, Notice, Settings};
 use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt as _;
 
-use crate::support::{Door, LONG, Mint, builder, notice_that, told};
+use crate::support::{AGES, Door, Mint, builder, notice_that, told};
 
 fn expired(notice: &Notice) -> Option<()> {
     matches!(notice, Notice::TokenExpired).then_some(())
@@ -85,7 +85,7 @@ async fn without_a_token_writes_fail_at_once_until_one_is_installed() {
     assert!(matches!(refused, Err(Error::TokenExpired)));
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(client.get_sync().await.unwrap()["before"], 1, "reading goes on");
-    sleep(LONG).await;
+    sleep(AGES).await;
     assert!(told(&mut notices).await.is_empty(), "told once");
 
     client.install_token(&mint.make()).await.unwrap();
@@ -98,15 +98,15 @@ async fn without_a_token_writes_fail_at_once_until_one_is_installed() {
 #[tokio::test(start_paused = true)]
 async fn reconnecting_stops_without_a_token() {
     let store = Memory::new();
-    let link = crate::support::Link::new(store.clone(), |_| crate::support::Fate::Pass);
+    let link = crate::support::Link::new(&store);
     let client = builder(link.clone(), "a").connect().await.unwrap();
     let mut notices = client.events().notices();
     let refuse = || sp_sync::backend::BackendError::TokenExpired;
-    link.plan(move |_| crate::support::Fate::Fail(refuse()));
+    link.plan(move |_| crate::support::Fate::Fail(refuse));
     link.cut_watches(refuse());
     notice_that(&mut notices, expired).await;
     let asked = link.asked(crate::support::Call::Watch);
-    sleep(LONG).await;
+    sleep(AGES).await;
     assert_eq!(link.asked(crate::support::Call::Watch), asked);
     // A token that this backend does not take resumes nothing, and says why.
     let error = client.install_token(&Token::new("x")).await.unwrap_err();
@@ -169,7 +169,7 @@ async fn nothing_that_was_accepted_is_lost_to_an_expired_token() {
         }
         sleep(Duration::from_millis(300)).await;
     }
-    let content = crate::support::raw(&store).await;
+    let content = crate::support::stored(&store).await;
     assert!(accepted.iter().all(|key| content.get(key).is_some()));
     assert_eq!(accepted.len(), 60, "a provider that has tokens makes refusals invisible");
 }

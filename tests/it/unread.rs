@@ -6,7 +6,7 @@ use sp_sync::client::Deliveries;
 use sp_sync::document::Dropped;
 use sp_sync::{Error, Notice, SyncClient, extension, onboarding};
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// Asks, gives up before the answer comes, and lets it come.
 async fn answered_too_late(page: &SyncClient, deliveries: &mut Deliveries) {
@@ -24,7 +24,7 @@ fn unread(notice: &Notice) -> bool {
 #[tokio::test(start_paused = true)]
 async fn late_answers_do_not_fill_an_array_that_nobody_reads() {
     let store = Memory::new();
-    let (page, extension) = (client(store.clone(), "page").await, client(store.clone(), "extension").await);
+    let (page, extension) = (open(store.clone(), "page").await, open(store.clone(), "extension").await);
     let mut deliveries = extension.executor("extension").subscribe();
     let mut notices = page.events().notices();
     for _ in 0..100 {
@@ -42,9 +42,9 @@ async fn late_answers_do_not_fill_an_array_that_nobody_reads() {
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_is_an_action_for_whoever_subscribes() {
     let store = Memory::new();
-    let (page, extension) = (client(store.clone(), "page").await, client(store.clone(), "extension").await);
+    let (page, extension) = (open(store.clone(), "page").await, open(store.clone(), "extension").await);
     let mut deliveries = extension.executor("extension").subscribe();
-    let tab = client(store.clone(), "tab").await;
+    let tab = open(store.clone(), "tab").await;
     let mut actions = tab.executor("onboarding").subscribe();
     answered_too_late(&page, &mut deliveries).await;
     let taken = next(&mut actions).await;
@@ -58,7 +58,7 @@ async fn a_late_answer_is_an_action_for_whoever_subscribes() {
 async fn answers_to_a_client_that_is_gone_do_not_stay_for_ever() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let (page, extension) = (client(link.clone(), "page").await, client(store.clone(), "extension").await);
+    let (page, extension) = (open(link.clone(), "page").await, open(store.clone(), "extension").await);
     let mut deliveries = extension.executor("extension").subscribe();
     for _ in 0..5 {
         let asked = page.request(extension::GetDisplayCount {}).respond_to("onboarding").within(SOON);
@@ -85,8 +85,7 @@ async fn a_handler_hears_of_a_response_that_was_not_posted() {
     for lost in [false, true] {
         let store = Memory::new();
         let link = Link::new(&store);
-        let (page, extension) =
-            (client(store.clone(), "page").await, client(link.clone(), "extension").await);
+        let (page, extension) = (open(store.clone(), "page").await, open(link.clone(), "extension").await);
         let mut notices = extension.events().notices();
         for number in 0..64 {
             page.add_action(onboarding::ShowNotice::new(number.to_string())).await.unwrap();
@@ -94,7 +93,7 @@ async fn a_handler_hears_of_a_response_that_was_not_posted() {
         page.add_action_named("getDisplayCount", json!({ "respondTo": "onboarding" })).await.unwrap();
         let held = next(&mut extension.executor("extension").subscribe()).await;
         if lost {
-            link.script([Some(Fault::LostHeld)]);
+            link.script([Fate::LoseAnswer]);
         }
         let error = held.respond(json!({ "displayCount": 1 })).await.unwrap_err();
         let Error::ResponseDropped { action, executor, why } = &error else { panic!("{error}") };

@@ -34,9 +34,9 @@ pub(crate) fn told(error: &Error) -> String {
             None => why.clone(),
         },
         Error::Backend { .. } => on_store(&error.to_string()),
-        other => match place(other) {
-            Some(index) => without_place(&other.to_string(), index),
-            None => other.to_string(),
+        other => match (place(other), other.to_string()) {
+            (Some(index), message) => without_place(&message, index),
+            (None, message) => message,
         },
     }
 }
@@ -51,7 +51,7 @@ fn on_store(message: &str) -> String {
     message.replace(", or open it with read_only", "")
 }
 
-/// Which action of several the error is about, from 0.
+/// Which of the actions given the error is about, from 0; `None` when it is about none of them.
 pub(crate) fn place(error: &Error) -> Option<usize> {
     match error {
         Error::UnknownAction { index, .. }
@@ -59,7 +59,7 @@ pub(crate) fn place(error: &Error) -> Option<usize> {
         | Error::UnknownField { index, .. }
         | Error::WrongType { index, .. }
         | Error::OutOfRange { index, .. } => Some(index.unwrap_or(0)),
-        Error::Reserved { what, .. } => match what.split_once(" (index ") {
+        Error::Reserved { what, .. } => match what.strip_prefix("info of ")?.split_once(" (index ") {
             Some((_, index)) => index.strip_suffix(')')?.parse().ok(),
             None => Some(0),
         },
@@ -67,9 +67,9 @@ pub(crate) fn place(error: &Error) -> Option<usize> {
     }
 }
 
+/// The file and its line, or the command line itself, say which one it is.
 fn without_place(message: &str, index: usize) -> String {
-    let rest = message.strip_prefix(&format!("action {index} of the batch"));
-    rest.map_or(message, |rest| rest.trim_start_matches([':', ',', ' '])).to_owned()
+    message.strip_prefix(&format!("action {index} of the batch: ")).unwrap_or(message).to_owned()
 }
 
 /// What was given, where the library names one of its functions.
@@ -80,8 +80,7 @@ fn subject(what: &str) -> String {
     }
     match what {
         "unset" => "the keys to remove".into(),
-        "response" => "the response".into(),
         "set_sync data" => "the data".into(),
-        other => other.into(),
+        other => format!("the {other}"),
     }
 }
