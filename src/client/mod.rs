@@ -290,7 +290,7 @@ impl SyncClient {
     }
 
     /// How many operations of this client wait to be written, at most
-    /// [`OPERATIONS_WAITING_MAX`](crate::limits::OPERATIONS_WAITING_MAX): what a dashboard shows of a slow backend.
+    /// [`OPERATIONS_WAITING_MAX`]: what a dashboard shows of a slow backend.
     #[must_use]
     pub fn operations_waiting(&self) -> usize {
         OPERATIONS_WAITING_MAX - self.shared.rooms.available_permits()

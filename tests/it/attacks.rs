@@ -13,23 +13,23 @@ use sp_sync::document::Dropped;
 use sp_sync::{DocumentId, Error, Notice, Settings, SyncClient, extension};
 use tokio_stream::StreamExt as _;
 
-use crate::support_b::*;
+use crate::support::*;
 
 /// C29, C40: a write of an earlier life that lands late is not taken for one of this life.
 #[tokio::test(start_paused = true)]
 async fn a_write_of_an_earlier_life_that_lands_late_is_not_taken_for_one_of_this_life() {
     let store = Memory::new();
-    let maker = client(store.clone(), "maker").await;
+    let maker = open(store.clone(), "maker").await;
     maker.set_sync(json!({ "step": 0 })).await.unwrap();
     // First life: its one write is on its way for two seconds; then the process dies.
     let first = Link::new(&store);
-    first.script([Some(Fault::LandsLate(Duration::from_secs(2))), Some(Fault::KilledBefore)]);
+    first.script([Fate::LandAfter(Duration::from_secs(2)), Fate::CutBefore]);
     let dying = builder(first.clone(), "page").instance("tab").connect().await.unwrap();
     let _ = tokio::time::timeout(Duration::from_millis(10), dying.set_sync(json!({ "old": 1 }))).await;
     assert!(first.is_cut());
     // Second life, same instance string.
     let second = Link::new(&store);
-    second.script([Some(Fault::LostNotHeld), Some(Fault::Slow(Duration::from_secs(4)))]);
+    second.script([Fate::LoseRequest, Fate::Slow(Duration::from_secs(4))]);
     let page = builder(second.clone(), "page").instance("tab").connect().await.unwrap();
     let receipt = page.add_action(note("important")).await;
     tokio::time::sleep(SOON).await;
@@ -43,7 +43,7 @@ async fn a_write_of_an_earlier_life_that_lands_late_is_not_taken_for_one_of_this
 #[tokio::test(start_paused = true)]
 async fn a_receipt_without_identities_does_not_claim_to_know() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     overwrite(&store, json!({ "_sp": { "v": 2 } })).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let receipt = add(&page, &["1"]).await;
@@ -104,8 +104,8 @@ impl Backend for Gate {
 async fn an_answer_that_comes_after_a_lease_starts_nothing() {
     let store = Memory::new();
     let gate = Gate::new(&store);
-    let slow = client(gate.clone(), "slow").await;
-    let heir = client(store.clone(), "heir").await;
+    let slow = open(gate.clone(), "slow").await;
+    let heir = open(store.clone(), "heir").await;
     let mut mine = slow.executor("extension").subscribe();
     tokio::time::sleep(Duration::from_secs(1)).await;
     add(&heir, &["1"]).await;
@@ -125,7 +125,7 @@ async fn an_answer_that_comes_after_a_lease_starts_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_old_copy_of_the_document_does_not_run_an_at_most_once_action_again() {
     let store = Memory::new();
-    let one = client(store.clone(), "one").await;
+    let one = open(store.clone(), "one").await;
     one.add_action(extension::InjectPassword {}).await.unwrap();
     let old = stored(&store).await;
     let mut deliveries = one.executor("extension").subscribe();
@@ -143,7 +143,7 @@ async fn a_finished_action_whose_old_copy_lies_in_the_array_is_not_run_again() {
     for lost in [false, true] {
         let store = Memory::new();
         let link = Link::new(&store);
-        let one = client(link.clone(), "one").await;
+        let one = open(link.clone(), "one").await;
         one.add_actions(
             sp_sync::Batch::new().then(extension::InjectPassword {}).then(note("2")).then(note("3")),
         )
@@ -156,8 +156,9 @@ async fn a_finished_action_whose_old_copy_lies_in_the_array_is_not_run_again() {
         edit(&store, |document| drop(document.insert("extensionActions".into(), old.clone()))).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         if lost {
-            link.script([Some(Fault::LostHeld)]);
+            link.script([Fate::LoseAnswer]);
         }
+        first.finish().await.unwrap();
         let mut ran = Vec::new();
         while let Ok(Some(delivery)) = tokio::time::timeout(SOON, deliveries.next()).await {
             ran.push((delivery.action().name().to_owned(), delivery.attempt()));
@@ -171,7 +172,7 @@ async fn a_finished_action_whose_old_copy_lies_in_the_array_is_not_run_again() {
 #[tokio::test(start_paused = true)]
 async fn a_listener_does_not_finish_what_was_given_to_a_handler() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let mut log = page.events().extension_actions_added().unwrap();
     let deliveries = page.executor("extension").subscribe();
     add(&page, &["1"]).await;
@@ -189,8 +190,8 @@ async fn a_listener_does_not_finish_what_was_given_to_a_handler() {
 #[tokio::test(start_paused = true)]
 async fn clones_of_a_responder_share_the_right_to_answer() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
-    let extension = client(store.clone(), "extension").await;
+    let page = open(store.clone(), "page").await;
+    let extension = open(store.clone(), "extension").await;
     let mut deliveries = extension.executor("extension").subscribe();
     page.add_action_named("getDisplayCount", json!({ "respondTo": "onboarding" })).await.unwrap();
     let responder = next(&mut deliveries).await.detach().await.unwrap().unwrap();
@@ -204,8 +205,8 @@ async fn clones_of_a_responder_share_the_right_to_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_listener_and_a_handler_share_the_right_to_answer() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
-    let extension = client(store.clone(), "extension").await;
+    let page = open(store.clone(), "page").await;
+    let extension = open(store.clone(), "extension").await;
     let mut log = extension.events().extension_actions_added().unwrap();
     let mut deliveries = extension.executor("extension").subscribe();
     page.add_action_named("getDisplayCount", json!({ "respondTo": "onboarding" })).await.unwrap();
@@ -225,13 +226,14 @@ async fn closing_tells_what_may_have_been_written() {
     let link = Link::new(&store);
     let settings = Settings { close_within: Duration::from_secs(1), ..Settings::default() };
     let page = builder(link.clone(), "page").settings(settings).connect().await.unwrap();
-    let late = Some(Fault::LandsLate(Duration::from_secs(3)));
-    link.script([late, Some(Fault::Slow(AGES))]);
+    let late = Fate::LandAfter(Duration::from_secs(3));
+    link.script([late, Fate::Slow(AGES)]);
     let adding = tokio::spawn({
         let page = page.clone();
         async move { page.add_action(note("1")).await }
     });
     tokio::time::sleep(Duration::from_millis(10)).await;
+    page.close().await.unwrap_err();
     let told = adding.await.unwrap();
     tokio::time::sleep(SOON).await;
     let waiting = counts(&*document(&store).await, "extension").0;
@@ -275,7 +277,7 @@ impl Backend for Refusing {
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_asks_to_wait_for_ages_does_not_stop_the_client() {
     let backend = Refusing { store: Memory::new(), on: Arc::default(), wait: Duration::MAX };
-    let page = client(backend.clone(), "page").await;
+    let page = open(backend.clone(), "page").await;
     backend.on.store(true, Ordering::SeqCst);
     let told = page.set_sync(json!({ "a": 1 })).await.unwrap_err();
     assert!(page.get_sync().await.is_ok(), "the client is dead: {told:?}");
@@ -320,7 +322,7 @@ async fn a_forged_count_of_attempts_is_survived() {
 #[tokio::test(start_paused = true)]
 async fn a_response_to_somebody_without_an_identity_is_for_anybody() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let mut deliveries = page.executor("onboarding").subscribe();
     let item = json!({ "action": "getDisplayCount", "executor": "onboarding", "displayCount": 1,
         "_sp": { "re": "q", "to": "gone#gone" } });
@@ -334,8 +336,8 @@ async fn a_response_to_somebody_without_an_identity_is_for_anybody() {
 async fn a_response_that_was_read_is_not_reported_as_unread() {
     let store = Memory::new();
     let backend = Refusing { store: store.clone(), on: Arc::default(), wait: Duration::from_secs(1) };
-    let page = client(backend.clone(), "page").await;
-    let extension = client(store.clone(), "extension").await;
+    let page = open(backend.clone(), "page").await;
+    let extension = open(store.clone(), "extension").await;
     let mut notices = page.events().notices();
     let mut deliveries = extension.executor("extension").subscribe();
     let asking = tokio::spawn({
@@ -406,9 +408,9 @@ impl Backend for SetBack {
 #[tokio::test(start_paused = true)]
 async fn conflicts_that_bring_nothing_newer_are_waited_out() {
     let store = Memory::new();
-    drop(client(store.clone(), "maker").await);
+    drop(open(store.clone(), "maker").await);
     let backend = SetBack { store, ahead: Arc::new(AtomicU64::new(100)), calls: Arc::default() };
-    let page = client(backend.clone(), "page").await;
+    let page = open(backend.clone(), "page").await;
     backend.ahead.store(0, Ordering::SeqCst);
     let before = backend.calls.load(Ordering::SeqCst);
     let told = tokio::time::timeout(Duration::from_secs(10), page.set_sync(json!({ "a": 1 }))).await;
@@ -420,7 +422,7 @@ async fn conflicts_that_bring_nothing_newer_are_waited_out() {
 #[tokio::test]
 async fn many_responses_to_others_do_not_slow_a_client_down() {
     let store = Memory::with_document_bytes_max(1 << 20);
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let items: Vec<Value> = (0..14_000)
         .map(|n| json!({ "action": "a", "_sp": { "id": format!("xxxxxxxxxxxxxxxxxxxx{n}"), "to": "y" } }))
         .collect();
@@ -442,14 +444,9 @@ async fn a_request_that_was_never_sent_may_be_repeated() {
     let ask = |page: SyncClient, within| async move {
         page.request(extension::GetDisplayCount {}).respond_to("onboarding").within(within).await
     };
-    let waiting: Vec<_> = (0..1_024).map(|_| tokio::spawn(ask(page.clone(), AGES))).collect();
+    let _waiting: Vec<_> = (0..1_024).map(|_| tokio::spawn(ask(page.clone(), AGES))).collect();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let late = ask(page.clone(), SOON).await.unwrap_err();
-    println!(
-        "{late} {:?}; waiting {}",
-        late.retry(),
-        waiting.iter().filter(|task| !task.is_finished()).count()
-    );
     assert!(!matches!(late.retry(), sp_sync::Retry::MaybeApplied), "it was never sent: {late}");
 }
 
@@ -458,7 +455,7 @@ async fn a_request_that_was_never_sent_may_be_repeated() {
 async fn two_equal_answers_reach_two_requesters_whatever_happens_to_the_answer() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let page = client(link.clone(), "page").await;
+    let page = open(link.clone(), "page").await;
     let ask = |page: SyncClient| {
         tokio::spawn(async move {
             page.request(extension::GetDisplayCount {}).respond_to("onboarding").within(LEASE).await
@@ -467,7 +464,7 @@ async fn two_equal_answers_reach_two_requesters_whatever_happens_to_the_answer()
     let (one, two) = (ask(page.clone()), ask(page.clone()));
     until_stored(&store, |document| counts(document, "extension").0 == 2).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    link.script([Some(Fault::LostHeld)]);
+    link.script([Fate::LoseAnswer]);
     let answer = json!({ "action": "getDisplayCount", "executor": "onboarding", "displayCount": 1 });
     edit(&store, |document| {
         document.insert("extensionActions".into(), json!([]));
@@ -515,7 +512,7 @@ impl Backend for WatchFirst {
 #[tokio::test(start_paused = true)]
 async fn the_same_when_the_watch_is_quicker_than_the_answer() {
     let store = Memory::new();
-    let one = client(WatchFirst(store.clone()), "one").await;
+    let one = open(WatchFirst(store.clone()), "one").await;
     one.add_actions(sp_sync::Batch::new().then(extension::InjectPassword {}).then(note("2")).then(note("3")))
         .await
         .unwrap();
@@ -534,7 +531,7 @@ async fn the_same_when_the_watch_is_quicker_than_the_answer() {
 }
 
 async fn full_requester(store: &Memory, extension: &SyncClient) -> sp_sync::Delivery {
-    let page = client(store.clone(), "filler").await;
+    let page = open(store.clone(), "filler").await;
     for number in 0..64 {
         page.add_action(sp_sync::onboarding::ShowNotice::new(number.to_string())).await.unwrap();
     }
@@ -549,9 +546,9 @@ async fn full_requester(store: &Memory, extension: &SyncClient) -> sp_sync::Deli
 async fn a_response_that_was_posted_in_the_end_is_told_as_posted() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let extension = client(link.clone(), "extension").await;
+    let extension = open(link.clone(), "extension").await;
     let held = full_requester(&store, &extension).await;
-    link.script([Some(Fault::LostNotHeld), Some(Fault::Slow(Duration::from_secs(1))), Some(Fault::LostHeld)]);
+    link.script([Fate::LoseRequest, Fate::Slow(Duration::from_secs(1)), Fate::LoseAnswer]);
     let responding = tokio::spawn(held.respond(json!({ "displayCount": 1 })));
     tokio::time::sleep(Duration::from_millis(500)).await;
     edit(&store, |document| drop(document.insert("onboardingActions".into(), json!([])))).await;
@@ -564,7 +561,7 @@ async fn a_response_that_was_posted_in_the_end_is_told_as_posted() {
 #[tokio::test(start_paused = true)]
 async fn a_response_that_was_left_out_is_told_though_the_watch_was_quicker() {
     let store = Memory::new();
-    let extension = client(WatchFirst(store.clone()), "extension").await;
+    let extension = open(WatchFirst(store.clone()), "extension").await;
     let held = full_requester(&store, &extension).await;
     let told = held.respond(json!({ "displayCount": 1 })).await;
     let posted = document(&store).await.waiting("onboarding").len() == 65;
@@ -602,7 +599,7 @@ fn pin<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Pin, D::Error> {
 /// C64: a decoder of the applications own is not quoted.
 #[tokio::test(start_paused = true)]
 async fn a_decoder_of_the_applications_own_is_not_quoted() {
-    let page = client(Memory::new(), "page").await;
+    let page = open(Memory::new(), "page").await;
     page.set_sync(json!({ "pin": "hunter2" })).await.unwrap();
     let error = page.get_sync().await.unwrap().parse::<Fields>().unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
@@ -619,7 +616,7 @@ impl Drop for Bomb {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_handler_that_panics_when_it_is_dropped_ends_nothing() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let first = Arc::new(AtomicBool::new(true));
     let handlers = sp_sync::Handlers::new().on(move |_: extension::LockScreen| {
         let bomb = first.swap(false, Ordering::SeqCst).then(|| Bomb);
@@ -631,7 +628,7 @@ async fn a_cancelled_handler_that_panics_when_it_is_dropped_ends_nothing() {
         }
     });
     let serving = tokio::spawn(async move { page.executor("extension").serve(handlers).await });
-    let other = client(store.clone(), "other").await;
+    let other = open(store.clone(), "other").await;
     add(&other, &["1"]).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     overwrite(&store, json!({})).await;
@@ -685,14 +682,12 @@ async fn a_store_whose_count_is_damaged_is_refused() {
     use sp_sync::backend::Embedded;
     let scratch = crate::embedded::Scratch::new();
     let store = Embedded::open(scratch.file()).await.unwrap();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     rusqlite::Connection::open(scratch.file())
         .unwrap()
         .execute("UPDATE meta SET seq = 9223372036854775807", [])
         .unwrap();
     let told = tokio::time::timeout(Duration::from_secs(5), page.set_sync(json!({ "a": 1 }))).await;
-    let again = tokio::time::timeout(Duration::from_secs(5), store.read(&session())).await;
-    let settled = tokio::time::timeout(Duration::from_secs(5), page.set_sync(json!({ "a": 2 }))).await;
     assert!(matches!(told, Ok(Err(Error::Backend { .. }))), "{told:?}");
 }
 
@@ -700,7 +695,7 @@ async fn a_store_whose_count_is_damaged_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_busy_subscription_does_not_hold_up_an_idle_one() {
     let store = Memory::new();
-    let page = client(store.clone(), "page").await;
+    let page = open(store.clone(), "page").await;
     let mut busy = page.executor("extension").subscribe();
     let mut idle = page.executor("extension").subscribe();
     add(&page, &["1", "2", "3"]).await;
@@ -721,8 +716,8 @@ async fn a_busy_subscription_does_not_hold_up_an_idle_one() {
 async fn no_bookkeeping_is_written_into_a_document_that_turned_foreign() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let page = client(link.clone(), "page").await;
-    link.script([Some(Fault::Slow(Duration::from_secs(2)))]);
+    let page = open(link.clone(), "page").await;
+    link.script([Fate::Slow(Duration::from_secs(2))]);
     let adding = tokio::spawn({
         let page = page.clone();
         async move { page.add_action(note("1")).await }
@@ -739,7 +734,7 @@ async fn no_bookkeeping_is_written_into_a_document_that_turned_foreign() {
 async fn an_unseen_at_most_once_action_is_given_back_or_told_whatever_stands_in_its_array() {
     for other_write in [false, true] {
         let store = Memory::new();
-        let one = client(store.clone(), "one").await;
+        let one = open(store.clone(), "one").await;
         let mut notices = one.events().notices();
         let deliveries = one.executor("extension").subscribe();
         one.add_action(extension::InjectPassword {}).await.unwrap();
@@ -776,8 +771,8 @@ async fn the_same_on_a_file() {
     use sp_sync::backend::Embedded;
     let scratch = crate::embedded::Scratch::new();
     let store = Embedded::open(scratch.file()).await.unwrap();
-    let page = client(store.clone(), "page").await;
-    let extension = client(store.clone(), "extension").await;
+    let page = open(store.clone(), "page").await;
+    let extension = open(store.clone(), "extension").await;
     for number in 0..64 {
         page.add_action(sp_sync::onboarding::ShowNotice::new(number.to_string())).await.unwrap();
     }
@@ -796,12 +791,12 @@ async fn the_same_on_a_file() {
 async fn nor_is_one_of_an_earlier_life_that_made_the_document() {
     let store = Memory::new();
     let first = Link::new(&store);
-    first.script([None, Some(Fault::LandsLate(Duration::from_secs(2))), Some(Fault::KilledBefore)]);
+    first.script([Fate::Pass, Fate::LandAfter(Duration::from_secs(2)), Fate::CutBefore]);
     let dying = builder(first.clone(), "page").instance("tab").connect().await.unwrap();
     let _ = tokio::time::timeout(Duration::from_millis(10), dying.set_sync(json!({ "old": 1 }))).await;
     assert!(first.is_cut());
     let second = Link::new(&store);
-    second.script([Some(Fault::LostNotHeld), Some(Fault::Slow(Duration::from_secs(4)))]);
+    second.script([Fate::LoseRequest, Fate::Slow(Duration::from_secs(4))]);
     let page = builder(second.clone(), "page").instance("tab").connect().await.unwrap();
     let told = page.set_sync(json!({ "important": true })).await;
     tokio::time::sleep(SOON).await;
@@ -814,8 +809,8 @@ async fn nor_is_one_of_an_earlier_life_that_made_the_document() {
 async fn a_write_that_hangs_gives_its_places_back() {
     let store = Memory::new();
     let link = Link::new(&store);
-    let page = client(link.clone(), "page").await;
-    link.script([Some(Fault::Slow(Duration::from_secs(1))), Some(Fault::Slow(1_000 * AGES))]);
+    let page = open(link.clone(), "page").await;
+    link.script([Fate::Slow(Duration::from_secs(1)), Fate::Slow(1_000 * AGES)]);
     let first = tokio::spawn({
         let page = page.clone();
         async move { page.set_sync(json!({ "a": 0 })).await }
@@ -836,8 +831,8 @@ async fn a_write_that_hangs_gives_its_places_back() {
 async fn an_answer_that_comes_after_a_lease_starts_no_at_most_once_action() {
     let store = Memory::new();
     let gate = Gate::new(&store);
-    let slow = client(gate.clone(), "slow").await;
-    let heir = client(store.clone(), "heir").await;
+    let slow = open(gate.clone(), "slow").await;
+    let heir = open(store.clone(), "heir").await;
     let mut lost = heir.events().notices();
     let mut mine = slow.executor("extension").subscribe();
     tokio::time::sleep(Duration::from_secs(1)).await;
