@@ -218,3 +218,15 @@ pub const TWILSOCK_STEADY_AFTER: Duration = Duration::from_secs(10);
 
 /// The longest absence that a client lets a server ask for.
 pub const TWILSOCK_ABSENCE_MAX: Duration = Duration::from_secs(3_600);
+
+/// Longest access token that a server reads, in bytes. Tokens with every grant there is have less than a quarter.
+pub const JWT_BYTES_MAX: usize = 8_192;
+
+/// Shortest life of an access token that is made here: the service documents no shorter one.
+pub const JWT_LIFETIME_MIN: Duration = Duration::from_secs(180);
+
+/// Longest life of an access token.
+pub const JWT_LIFETIME_MAX: Duration = Duration::from_secs(86_400);
+
+/// How far the clocks of who makes and who checks a token may differ. A setting.
+pub const JWT_LEEWAY: Duration = Duration::from_secs(30);
