@@ -1,0 +1,19 @@
+//! A Sync service of one's own: the official SDKs and this crate's own clients connect to it and share documents that
+//! live in any [backend](crate::backend).
+
+mod access;
+mod counters;
+mod limits;
+mod service;
+
+pub use access::{Access, Admitted, Everything, Gatekeeper, Permissions, Refusal};
+pub use counters::{Count, Counters};
+pub use limits::Limits;
+pub use service::{Builder, Service};
+
+/// The routes of a service, to be served alone or within an application of one's own: `/v3/wsconnect`, where the SDKs
+/// connect.
+pub fn router(service: &Service) -> axum::Router {
+    let _ = service;
+    axum::Router::new()
+}
