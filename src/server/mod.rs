@@ -2,14 +2,20 @@
 //! live in any [backend](crate::backend).
 
 mod access;
+mod answer;
+mod clock;
 mod counters;
+mod files;
 mod limits;
 mod service;
+mod tokens;
 
 pub use access::{Access, Admitted, Everything, Gatekeeper, Permissions, Refusal};
 pub use counters::{Count, Counters};
+pub use files::{FileError, Keys, TokenDigest, Users};
 pub use limits::Limits;
 pub use service::{Builder, Service};
+pub use tokens::{Attempts, Denied, JwtGatekeeper, TokenEndpoint, TokenPolicy, TokenRequest};
 
 /// The routes of a service, to be served alone or within an application of one's own: `/v3/wsconnect`, where the SDKs
 /// connect.
