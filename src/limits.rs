@@ -246,6 +246,21 @@ pub const SERVER_TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 /// Longest request to the token endpoint, in bytes.
 pub const SERVER_TOKEN_REQUEST_BYTES_MAX: usize = 16_384;
 
+/// How long a peer of a server may take for the TLS handshake, and for the headers of a request.
+pub const SERVER_HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Bytes of the headers of one request, and of what a server reads ahead.
+pub const SERVER_HEADERS_BYTES_MAX: usize = 65_536;
+
+/// Sockets that a server has open at a time, those included that have not said what they want. A further one waits.
+pub const SERVER_SOCKETS_MAX: usize = 32_768;
+
+/// How often a server looks whether its certificate was replaced.
+pub const SERVER_CERTIFICATE_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a server waits for its store when it is asked whether it is ready.
+pub const SERVER_READY_WITHIN: Duration = Duration::from_secs(2);
+
 /// Longest file of keys, users or settings that a server reads, in bytes.
 pub const SERVER_FILE_BYTES_MAX: usize = 1 << 24;
 

@@ -7,6 +7,8 @@ mod clock;
 mod counters;
 mod files;
 mod limits;
+mod operations;
+mod serve;
 mod service;
 mod tokens;
 
@@ -14,6 +16,8 @@ pub use access::{Access, Admitted, Everything, Gatekeeper, Permissions, Refusal}
 pub use counters::{Count, Counters};
 pub use files::{FileError, Keys, TokenDigest, Users};
 pub use limits::Limits;
+pub use operations::{Durations, Operations, Timed};
+pub use serve::{Serve, Tls, TlsError};
 pub use service::{Builder, Service};
 pub use tokens::{Attempts, Denied, JwtGatekeeper, TokenEndpoint, TokenPolicy, TokenRequest};
 
