@@ -261,6 +261,21 @@ pub const SERVER_CERTIFICATE_EVERY: Duration = Duration::from_secs(10);
 /// How long a server waits for its store when it is asked whether it is ready.
 pub const SERVER_READY_WITHIN: Duration = Duration::from_secs(2);
 
+/// Longest request to the REST doors, in bytes: a form may take three bytes for one of the document.
+pub const SERVER_REST_BYTES_MAX: usize = 2_097_152;
+
+/// REST requests that a server works on at a time; more are answered with 429.
+pub const SERVER_REST_REQUESTS_MAX: usize = 256;
+
+/// Documents on one page of a list, unless the caller says how many.
+pub const SERVER_PAGE_DEFAULT: usize = 50;
+
+/// Documents on one page of a list, whatever the caller says.
+pub const SERVER_PAGE_MAX: usize = 100;
+
+/// How long a request to the token endpoint or the REST doors may take, its body included.
+pub const SERVER_REQUEST_WITHIN: Duration = Duration::from_secs(30);
+
 /// Longest file of keys, users or settings that a server reads, in bytes.
 pub const SERVER_FILE_BYTES_MAX: usize = 1 << 24;
 

@@ -5,13 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::Refusal;
+use crate::limits::SERVER_REQUEST_WITHIN;
 use crate::twilsock::sync::{Code, SyncError};
 
 /// Where a number is explained. REST: part of every error body.
@@ -91,6 +94,19 @@ impl Problem {
     pub(super) fn too_many_attempts(wait: Duration) -> Self {
         let problem = Self::new(429, 20429, "Too many failed attempts to authenticate");
         Self { retry_after: Some(wait), ..problem }
+    }
+
+    pub(super) fn too_many_requests() -> Self {
+        let problem = Self::new(429, 20429, "Too many concurrent requests");
+        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    }
+
+    pub(super) fn body_too_large() -> Self {
+        Self::new(413, 20413, "The request is too large")
+    }
+
+    pub(super) fn cannot_list() -> Self {
+        Self::new(501, 20500, "The store of this service cannot list its documents")
     }
 
     /// The service names the path without its version.
@@ -174,6 +190,14 @@ pub(super) fn finished(mut response: Response) -> Response {
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Around handlers: one that takes too long, perhaps because its body never ends, is given up.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    match timeout(SERVER_REQUEST_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => finished(Problem::new(408, 20500, "The request took too long").response()),
+    }
 }
 
 /// What a browser asks before it sends a request of another origin's page.

@@ -102,6 +102,7 @@ impl TokenEndpoint {
         Router::new()
             .route(&self.path, route)
             .layer(DefaultBodyLimit::max(SERVER_TOKEN_REQUEST_BYTES_MAX))
+            .layer(axum::middleware::from_fn(answer::in_time))
             .with_state(self.inner)
     }
 }
