@@ -326,5 +326,8 @@ pub const SERVER_SIDS_PAUSE: Duration = Duration::from_millis(250);
 /// larger costs every idle connection so much.
 pub const SERVER_READ_BUFFER_BYTES: usize = 4_096;
 
+/// Bytes of frames that a server puts together before it writes them to a connection.
+pub const SERVER_WRITE_BUFFER_BYTES: usize = 16_384;
+
 /// The longest pause of a server before it watches a document anew that its backend stopped telling of.
 pub const SERVER_WATCH_BACKOFF_MAX: Duration = Duration::from_secs(2);

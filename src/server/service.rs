@@ -3,6 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::document::Documents;
+use super::names::Names;
+use super::pace::Pace;
+use super::running::Running;
+use super::seeking::Seeking;
 use super::{Access, Counters, Everything, Gatekeeper, Limits};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
@@ -15,7 +20,7 @@ pub struct Service {
 }
 
 /// What all of a service's parts share.
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) account_sid: String,
     pub(super) service_sid: String,
     pub(super) base_url: String,
@@ -24,6 +29,13 @@ pub(super) struct Core {
     pub(super) access: Arc<dyn Access>,
     pub(super) limits: Limits,
     pub(super) counters: Arc<Counters>,
+    pub(super) names: Names,
+    pub(super) seeking: Seeking,
+    pub(super) documents: Documents,
+    /// How often documents may be written, and read.
+    pub(super) writes: Pace,
+    pub(super) reads: Pace,
+    pub(super) running: Running,
 }
 
 /// Puts a [`Service`] together; see [`Service::builder`].
@@ -98,6 +110,20 @@ impl Service {
     pub fn counters(&self) -> &Arc<Counters> {
         &self.core.counters
     }
+
+    /// Whether it takes new connections: not after [`Service::shut_down`].
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.core.running.is_closing()
+    }
+
+    /// Sends every client elsewhere: requests that were begun are answered, new ones are refused, then each connection
+    /// ends with a word (308, and when to come back). What was acknowledged is in the store by then. Answers whether all
+    /// were gone in time; those that were not are gone when the process ends.
+    pub async fn shut_down(&self) -> bool {
+        let session = &self.core.limits.session;
+        self.core.running.close(session.drain_within + session.close_linger * 2).await
+    }
 }
 
 impl Builder {
@@ -143,6 +169,12 @@ impl Builder {
         }
         Ok(Service {
             core: Arc::new(Core {
+                names: Names::new(&self.service_sid),
+                seeking: Seeking::default(),
+                documents: Documents::default(),
+                writes: Pace::new(self.limits.writes_per_s),
+                reads: Pace::new(self.limits.reads_per_s),
+                running: Running::default(),
                 account_sid: self.account_sid,
                 service_sid: self.service_sid,
                 base_url,

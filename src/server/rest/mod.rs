@@ -106,7 +106,9 @@ async fn door(
     };
     let mut response = answer::finished(answer.unwrap_or_else(|problem| problem.response()));
     let taken = format!("{:.3}", began.elapsed().as_secs_f64());
-    for (name, value) in [("twilio-request-duration", taken), ("twilio-concurrent-requests", open.count.to_string())] {
+    for (name, value) in
+        [("twilio-request-duration", taken), ("twilio-concurrent-requests", open.count.to_string())]
+    {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
         }
@@ -131,9 +133,15 @@ impl Call<'_> {
             ([], _) => self.service(),
             (["Documents"], &Method::GET) => self.list_documents().await,
             (["Documents"], &Method::POST) => self.create_document().await,
-            (["Documents", document], &Method::GET) if !document.is_empty() => self.fetch_document(document).await,
-            (["Documents", document], &Method::POST) if !document.is_empty() => self.update_document(document).await,
-            (["Documents", document], &Method::DELETE) if !document.is_empty() => self.remove_document(document).await,
+            (["Documents", document], &Method::GET) if !document.is_empty() => {
+                self.fetch_document(document).await
+            }
+            (["Documents", document], &Method::POST) if !document.is_empty() => {
+                self.update_document(document).await
+            }
+            (["Documents", document], &Method::DELETE) if !document.is_empty() => {
+                self.remove_document(document).await
+            }
             (["Documents"] | ["Documents", _], _) => Err(Problem::wrong_method()),
             _ => Err(Problem::not_found(self.path)),
         }

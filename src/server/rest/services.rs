@@ -15,7 +15,7 @@ impl Call<'_> {
         }
         let page = Page::read(&self.query)?;
         let first = page.after.is_none();
-        let services = if first { vec![self.shown()] } else { Vec::new() };
+        let services = if first { vec![self.shown_service()] } else { Vec::new() };
         let url = format!("{}/v1/Services", self.core.base_url);
         let body = json!({ "services": services, "meta": page.meta("services", &url, None) });
         Ok(answer::json(StatusCode::OK, &body))
@@ -26,10 +26,10 @@ impl Call<'_> {
         if self.method != Method::GET {
             return Err(Problem::wrong_method());
         }
-        Ok(answer::json(StatusCode::OK, &self.shown()))
+        Ok(answer::json(StatusCode::OK, &self.shown_service()))
     }
 
-    fn shown(&self) -> Value {
+    fn shown_service(&self) -> Value {
         let url = self.url();
         json!({
             "sid": self.core.service_sid,

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::builder::Resettable::Reset;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use toml::de::{DeTable, DeValue};
@@ -58,8 +59,7 @@ pub(crate) fn completed(
             }
         };
         let Some(added) = added else { continue };
-        let alone = known.clone().required(false).env(None::<&str>);
-        let mut one = Command::new("serve").no_binary_name(true).arg(without_needs(&alone));
+        let mut one = Command::new("serve").no_binary_name(true).arg(alone(known));
         if let Err(error) = one.try_get_matches_from_mut([&added]) {
             let text = error.to_string();
             let text = text.lines().next().unwrap_or_default();
@@ -78,13 +78,7 @@ pub(crate) fn completed(
 }
 
 /// An option that can be read alone: one that needs another one would miss it.
-fn without_needs(known: &clap::Arg) -> clap::Arg {
-    let mut alone = clap::Arg::new(known.get_id().clone()).action(known.get_action().clone());
-    if let Some(long) = known.get_long() {
-        alone = alone.long(long.to_owned());
-    }
-    if known.get_action().takes_values() {
-        alone = alone.value_parser(known.get_value_parser().clone());
-    }
-    alone
+fn alone(known: &clap::Arg) -> clap::Arg {
+    let alone = known.clone().required(false).required_unless_present(Reset);
+    alone.requires(Reset).env(Reset)
 }
