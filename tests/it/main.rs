@@ -28,6 +28,8 @@ mod original;
 mod plain;
 mod responding;
 mod sensitive;
+#[cfg(feature = "server")]
+mod server_doors;
 mod support;
 mod support_b;
 mod taking;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::TlsAcceptor;
@@ -11,8 +11,6 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
-
-use crate::limits::SERVER_CERTIFICATE_EVERY;
 
 /// A certificate and its key. Clones share it.
 #[derive(Clone)]
@@ -53,16 +51,18 @@ impl Tls {
         Ok(Self { current: Arc::new(RwLock::new(acceptor(certificate, key)?)) })
     }
 
-    /// Reads both files again whenever one of them has changed, until the last clone is gone; `tell` hears how that went.
+    /// Looks at both files so often, and reads them again when one has changed, until the last clone is gone; `tell` hears
+    /// how that went. [`SERVER_CERTIFICATE_EVERY`](crate::limits::SERVER_CERTIFICATE_EVERY) is a good time between looks.
     /// What cannot be used does not replace what can. Connections that are open keep the certificate they began with.
     pub fn follow(
         &self,
         certificate: PathBuf,
         key: PathBuf,
+        every: Duration,
         tell: impl Fn(Result<(), TlsError>) + Send + 'static,
     ) {
         let current = Arc::downgrade(&self.current);
-        tokio::spawn(follow(current, certificate, key, tell));
+        tokio::spawn(follow(current, [certificate, key], every, tell));
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
@@ -78,12 +78,12 @@ impl fmt::Debug for Tls {
 
 async fn follow(
     current: Weak<RwLock<TlsAcceptor>>,
-    certificate: PathBuf,
-    key: PathBuf,
+    [certificate, key]: [PathBuf; 2],
+    every: Duration,
     tell: impl Fn(Result<(), TlsError>) + Send,
 ) {
     let mut seen = (state(&certificate).await, state(&key).await);
-    let mut every = interval(SERVER_CERTIFICATE_EVERY);
+    let mut every = interval(every);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;

@@ -84,7 +84,7 @@ fn login() -> Outcome<(String, Users)> {
     let random = keys.api_keys().values().next().map(|key| key.secret().to_owned()).unwrap_or_default();
     let digest = TokenDigest::of(&random).to_hex();
     let text = format!(
-        "format = 1\n[users.developer]\ntoken_sha256 = \"{digest}\"\nidentity = \"developer\"\nrole = \"backend\"\n"
+        "format = 1\nunlisted = \"backend\"\n[users.developer]\ntoken_sha256 = \"{digest}\"\nidentity = \"developer\"\nrole = \"backend\"\n"
     );
     let users = Users::from_toml_str(&text).map_err(|error| Problem::Failed(chain(&error)))?;
     Ok((random, users))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use sp_sync::backend::{Backend, Embedded, Memory};
+use sp_sync::limits::SERVER_CERTIFICATE_EVERY;
 use sp_sync::server::{
     Attempts, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed, Tls, TokenEndpoint,
     Users, router,
@@ -45,7 +46,7 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
         }
     };
     if let (Some(tls), Some(certificate), Some(key)) = (&ready.tls, &options.tls_cert, &options.tls_key) {
-        tls.follow(certificate.clone(), key.clone(), |read| match read {
+        tls.follow(certificate.clone(), key.clone(), SERVER_CERTIFICATE_EVERY, |read| match read {
             Ok(()) => note("the certificate was replaced"),
             Err(error) => warn(&format!("the certificate was not replaced: {}", chain(&error))),
         });
