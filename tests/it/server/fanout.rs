@@ -49,7 +49,8 @@ async fn answers_come_before_what_others_do_next() {
     // Both write at once, over and over. What each hears is in order, its own answers among it.
     let mut asked = Vec::new();
     for n in 0..50 {
-        let write = |who| plain(Method::Post, "/v3/Documents/seat", &json!({ "data": { who: n } }), None);
+        let write =
+            |who: &str| plain(Method::Post, "/v3/Documents/seat", &json!({ "data": { who: n } }), None);
         asked.push(alice.ask(&write("alice")).await);
         bob.ask(&write("bob")).await;
     }

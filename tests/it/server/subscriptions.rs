@@ -90,7 +90,8 @@ async fn a_cancelled_subscription_hears_no_more() {
 #[tokio::test]
 async fn sids_are_found_again_after_a_restart() {
     let store = Memory::new();
-    let first = Running::new(service(store.clone())).await;
+    let limits = Limits::default().requests_per_s(100_000);
+    let first = Running::new(service(store.clone()).limits(limits)).await;
     let mut alice = first.join("alice").await;
     let mut sids = Vec::new();
     for n in 0..2_500 {
