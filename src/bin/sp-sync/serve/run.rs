@@ -51,6 +51,9 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
             Err(error) => warn(&format!("the certificate was not replaced: {}", chain(&error))),
         });
     }
+    if options.users.is_none() {
+        warn("no users file: no token endpoint, and whoever has a good access token may do everything");
+    }
     // The line that programs wait for: whoever reads it can connect.
     print(format!("listening on {}\n", service.base_url()).as_bytes())?;
     let drain = Duration::from_secs(options.bounds.drain_within_s);
