@@ -19,6 +19,8 @@ pub mod limits;
 #[cfg(doc)]
 #[doc = include_str!("../docs/requirements.md")]
 pub mod requirements {}
+#[cfg(feature = "server")]
+pub mod server;
 pub mod token;
 // Public for this repository's tests and fuzz targets only: it may change with every version.
 #[cfg(any(feature = "remote", feature = "server"))]

@@ -218,3 +218,116 @@ pub const TWILSOCK_STEADY_AFTER: Duration = Duration::from_secs(10);
 
 /// The longest absence that a client lets a server ask for.
 pub const TWILSOCK_ABSENCE_MAX: Duration = Duration::from_secs(3_600);
+
+/// Longest access token that a server reads, in bytes. Tokens with every grant there is have less than a quarter.
+pub const JWT_BYTES_MAX: usize = 8_192;
+
+/// Shortest life of an access token that is made here: the service documents no shorter one.
+pub const JWT_LIFETIME_MIN: Duration = Duration::from_secs(180);
+
+/// Longest life of an access token.
+pub const JWT_LIFETIME_MAX: Duration = Duration::from_secs(86_400);
+
+/// How far the clocks of who makes and who checks a token may differ. A setting.
+pub const JWT_LEEWAY: Duration = Duration::from_secs(30);
+
+/// Attempts to log in that may fail at once from one address. Default of a setting.
+pub const SERVER_ATTEMPTS_AT_ONCE: u32 = 30;
+
+/// After so long one more attempt to log in may fail. Default of a setting.
+pub const SERVER_ATTEMPT_EVERY: Duration = Duration::from_secs(2);
+
+/// Addresses whose failed attempts a server remembers; further ones share one count.
+pub const SERVER_ATTEMPT_PEERS_MAX: usize = 10_000;
+
+/// Life of an access token that the token endpoint gives. Default of a setting.
+pub const SERVER_TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
+
+/// Longest request to the token endpoint, in bytes.
+pub const SERVER_TOKEN_REQUEST_BYTES_MAX: usize = 16_384;
+
+/// How long a peer of a server may take for the TLS handshake, and for the headers of a request.
+pub const SERVER_HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Bytes of the headers of one request, and of what a server reads ahead.
+pub const SERVER_HEADERS_BYTES_MAX: usize = 65_536;
+
+/// Sockets that a server has open at a time, those included that have not said what they want. A further one waits.
+pub const SERVER_SOCKETS_MAX: usize = 32_768;
+
+/// How often a server looks whether its certificate was replaced.
+pub const SERVER_CERTIFICATE_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a server waits for its store when it is asked whether it is ready.
+pub const SERVER_READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// Longest request to the REST doors, in bytes: a form may take three bytes for one of the document.
+pub const SERVER_REST_BYTES_MAX: usize = 2_097_152;
+
+/// REST requests that a server works on at a time; more are answered with 429.
+pub const SERVER_REST_REQUESTS_MAX: usize = 256;
+
+/// Documents on one page of a list, unless the caller says how many.
+pub const SERVER_PAGE_DEFAULT: usize = 50;
+
+/// Documents on one page of a list, whatever the caller says.
+pub const SERVER_PAGE_MAX: usize = 100;
+
+/// How long a request to the token endpoint or the REST doors may take, its body included.
+pub const SERVER_REQUEST_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest file of keys, users or settings that a server reads, in bytes.
+pub const SERVER_FILE_BYTES_MAX: usize = 1 << 24;
+
+/// Connections of one server at a time. Default of a setting.
+pub const SERVER_CONNECTIONS_MAX: usize = 20_000;
+
+/// Subscriptions of one connection: the quota of the original's service. Default of a setting.
+pub const SERVER_SUBSCRIPTIONS_MAX: usize = 2_000;
+
+/// Writes of one document that wait in a server for its backend. Default of a setting.
+pub const SERVER_WRITES_WAITING_MAX: usize = 256;
+
+/// Commands to one document's task that wait; whoever has a further one waits for a place, and the task takes them at
+/// once.
+pub const SERVER_COMMANDS_MAX: usize = 64;
+
+/// How long a server tries one write. Default of a setting.
+pub const SERVER_WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Answers and notifications that wait for one client of a server. Default of a setting.
+pub const SERVER_QUEUE_MAX: usize = 4_096;
+
+/// How long a client of a server may take nothing of what is sent. Default of a setting.
+pub const SERVER_SEND_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a server keeps a document at hand that nobody asks for. Default of a setting.
+pub const SERVER_DOCUMENT_IDLE: Duration = Duration::from_secs(5);
+
+/// When clients come back that a shutdown sends away. Default of a setting.
+pub const SERVER_OFFLOAD_BETWEEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+
+/// When a client comes back that one server has no place for.
+pub const SERVER_FULL_BETWEEN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(10));
+
+/// SIDs of documents whose names a server remembers; of others it looks through the backend's list.
+pub const SERVER_SIDS_REMEMBERED: usize = 65_536;
+
+/// SIDs that a server looks for at a time; for more it is unavailable.
+pub const SERVER_SIDS_SOUGHT_MAX: usize = 16_384;
+
+/// Names in one page of that list.
+pub const SERVER_SIDS_PAGE: usize = 1_000;
+
+/// Pause between two looks through that list.
+pub const SERVER_SIDS_PAUSE: Duration = Duration::from_millis(250);
+
+/// Bytes of the buffer through which a server reads a connection. Smaller takes more system calls for long frames;
+/// larger costs every idle connection so much.
+pub const SERVER_READ_BUFFER_BYTES: usize = 4_096;
+
+/// Bytes of frames that a server puts together before it writes them to a connection.
+pub const SERVER_WRITE_BUFFER_BYTES: usize = 16_384;
+
+/// The longest pause of a server before it watches a document anew that its backend stopped telling of.
+pub const SERVER_WATCH_BACKOFF_MAX: Duration = Duration::from_secs(2);

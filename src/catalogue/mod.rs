@@ -34,7 +34,7 @@ mod compatibility;
 mod hint;
 mod model;
 #[cfg(feature = "toml")]
-mod parse;
+pub(crate) mod parse;
 pub mod table;
 mod text;
 pub mod typed;

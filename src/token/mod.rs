@@ -1,4 +1,7 @@
-//! Access tokens: where they come from and when they are renewed (C7, C8).
+//! Access tokens: where they come from, how they are checked, and when they are renewed (C7, C8).
+
+#[cfg(feature = "server")]
+pub mod jwt;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -15,7 +15,7 @@ pub mod client_session;
 pub mod frame;
 mod ids;
 pub mod message;
-mod percent;
+pub(crate) mod percent;
 pub mod server_session;
 pub mod sync;
 mod wire;

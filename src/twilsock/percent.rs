@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 const PLAIN: &[u8] = b"-_.!~*'()";
 
 /// One segment or value, encoded. A plus becomes `%2B` and a blank `%20`, so that every reader understands it.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
@@ -20,7 +20,7 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// What a path segment stands for; `None` when it is not UTF-8 in percent-encoding.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -34,7 +34,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
 
 /// What a query parameter stands for. Twilsock: Kotlin writes blanks as `+`, JavaScript a literal plus as `%2B`; so a
 /// bare plus is a blank from both.
-pub(super) fn decode_parameter(text: &str) -> Option<String> {
+pub(crate) fn decode_parameter(text: &str) -> Option<String> {
     decode(&text.replace('+', " "))
 }
 

@@ -21,7 +21,7 @@ mod giving_back;
 mod handles;
 mod history;
 mod limits;
-#[cfg(feature = "codegen")]
+#[cfg(any(feature = "codegen", feature = "server"))]
 mod node;
 mod odd_actions;
 mod opening;
@@ -29,6 +29,10 @@ mod original;
 mod plain;
 mod responding;
 mod sensitive;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
+mod server_doors;
 mod support;
 mod taking;
 mod tidy;

@@ -7,6 +7,8 @@ mod docs;
 mod get;
 mod output;
 mod queue;
+#[cfg(feature = "server")]
+mod serve;
 mod set;
 mod store;
 mod take;
@@ -55,6 +57,12 @@ enum Command {
     Withdraw(queue::Withdraw),
     /// Empty the array of an executor.
     Clear(queue::Clear),
+    /// Serve documents to the official Sync SDKs, this crate's clients, and back ends over REST.
+    #[cfg(feature = "server")]
+    Serve(Box<serve::Serve>),
+    /// Serve from memory with new keys, and print what to paste to connect.
+    #[cfg(feature = "server")]
+    Dev(serve::dev::Dev),
     /// Write types, schemas or documentation from a catalogue.
     Codegen(codegen::Codegen),
     /// Check a catalogue, or compare two.
@@ -68,6 +76,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match &Arguments::parse().command {
+        #[cfg(feature = "server")]
+        Command::Serve(command) => serve(command),
+        #[cfg(feature = "server")]
+        Command::Dev(command) => on_all_cores(serve::dev::run(command)),
         Command::Codegen(command) => codegen::run(command),
         Command::Catalogue(command) => catalogue::run(command),
         Command::Completions { shell } => completions(*shell),
@@ -93,9 +105,37 @@ fn run(command: &Command) -> Outcome {
             Command::Withdraw(command) => queue::withdraw(command).await,
             Command::Clear(command) => queue::clear(command).await,
             Command::Codegen(_) | Command::Catalogue(_) | Command::Completions { .. } => Ok(()),
+            #[cfg(feature = "server")]
+            Command::Serve(_) | Command::Dev(_) => Ok(()),
         }
     });
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// A server uses every core there is.
+#[cfg(feature = "server")]
+fn on_all_cores(command: impl Future<Output = Outcome<()>>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Problem::Failed(format!("the runtime cannot start: {error}")))?;
+    runtime.block_on(command).map(|()| ExitCode::SUCCESS)
+}
+
+/// With a file of options, the command line is read once more with what that file adds.
+#[cfg(feature = "server")]
+fn serve(command: &serve::Serve) -> Outcome {
+    let Some(file) = &command.config else { return on_all_cores(serve::run(command)) };
+    let description = Arguments::command();
+    let matches = description.clone().get_matches();
+    let (Some((_, matches)), Some(description)) =
+        (matches.subcommand(), description.find_subcommand("serve"))
+    else {
+        return Err(Problem::Usage("no command".into()));
+    };
+    let arguments = serve::config::completed(std::env::args_os(), matches, description, file)?;
+    match Arguments::parse_from(arguments).command {
+        Command::Serve(command) => on_all_cores(serve::run(&command)),
+        _ => Err(Problem::Usage("no command".into())),
+    }
 }
 
 fn completions(shell: clap_complete::Shell) -> Outcome {

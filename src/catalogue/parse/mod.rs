@@ -5,8 +5,8 @@
 
 mod field;
 mod kind;
-mod reader;
-mod report;
+pub(crate) mod reader;
+pub(crate) mod report;
 mod sections;
 
 use toml::de::DeTable;

@@ -10,23 +10,23 @@ use super::report::{Report, joined};
 use crate::catalogue::hint::{did_you_mean, listed, shown};
 
 /// A value with the place of its key.
-pub(super) type Entry<'d> = (&'d Spanned<toml::de::DeString<'d>>, &'d Spanned<DeValue<'d>>);
+pub(crate) type Entry<'d> = (&'d Spanned<toml::de::DeString<'d>>, &'d Spanned<DeValue<'d>>);
 
-pub(super) struct Section<'d> {
+pub(crate) struct Section<'d> {
     table: &'d DeTable<'d>,
     at: usize,
-    pub(super) path: String,
+    pub(crate) path: String,
     asked: Vec<&'static str>,
 }
 
 impl<'d> Section<'d> {
     /// The whole document.
-    pub(super) fn root(table: &'d DeTable<'d>) -> Self {
+    pub(crate) fn root(table: &'d DeTable<'d>) -> Self {
         Self { table, at: 0, path: String::new(), asked: Vec::new() }
     }
 
     /// The table that a key holds; anything else is a violation.
-    pub(super) fn open(report: &mut Report<'_>, entry: Entry<'d>, path: String) -> Option<Self> {
+    pub(crate) fn open(report: &mut Report<'_>, entry: Entry<'d>, path: String) -> Option<Self> {
         let (key, value) = entry;
         let at = key.span().start;
         match value.get_ref() {
@@ -40,13 +40,13 @@ impl<'d> Section<'d> {
     }
 
     /// Where the section stands; violations about what it lacks point there.
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     /// All entries that are not `null`, for tables whose keys are names. None once the report is full: looking for
     /// more violations, and for the names they might mean, would only cost time.
-    pub(super) fn entries(&self, report: &Report<'_>) -> Vec<Entry<'d>> {
+    pub(crate) fn entries(&self, report: &Report<'_>) -> Vec<Entry<'d>> {
         let wanted = if report.is_full() { 0 } else { usize::MAX };
         self.table.iter().filter(|(_, value)| !report.is_null(value)).take(wanted).collect()
     }
@@ -55,24 +55,24 @@ impl<'d> Section<'d> {
         self.table.get_key_value(key)
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
     }
 
     /// The value of a key; `None` when it is absent or `null`.
-    pub(super) fn get(&mut self, report: &Report<'_>, key: &'static str) -> Option<Entry<'d>> {
+    pub(crate) fn get(&mut self, report: &Report<'_>, key: &'static str) -> Option<Entry<'d>> {
         self.asked.push(key);
         self.entry(key).filter(|(_, value)| !report.is_null(value))
     }
 
     /// A table under this section; `None` when it is absent.
-    pub(super) fn section(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<Self> {
+    pub(crate) fn section(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<Self> {
         let entry = self.get(report, key)?;
         Self::open(report, entry, joined(&self.path, key))
     }
 
     /// A text that is not blank.
-    pub(super) fn text(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<&'d str> {
+    pub(crate) fn text(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<&'d str> {
         let (_, value) = self.get(report, key)?;
         match value.get_ref() {
             DeValue::String(text) if !text.trim().is_empty() => Some(text),
@@ -85,14 +85,14 @@ impl<'d> Section<'d> {
     }
 
     /// A text that must be there.
-    pub(super) fn required_text(&mut self, report: &mut Report<'_>, key: &'static str) -> String {
+    pub(crate) fn required_text(&mut self, report: &mut Report<'_>, key: &'static str) -> String {
         if !self.has(key) {
             report.add(self.at, &self.path, format!("`{key}` is missing"), format!("write `{key} = \"…\"`"));
         }
         self.text(report, key).unwrap_or_default().to_owned()
     }
 
-    pub(super) fn boolean(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<bool> {
         let (_, value) = self.get(report, key)?;
         if value.get_ref().as_bool().is_none() {
             self.wrong(report, value, key, type_name(value.get_ref()), "write `true` or `false`");
@@ -101,7 +101,7 @@ impl<'d> Section<'d> {
     }
 
     /// A whole number within the two bounds.
-    pub(super) fn whole(
+    pub(crate) fn whole(
         &mut self,
         report: &mut Report<'_>,
         key: &'static str,
@@ -117,7 +117,7 @@ impl<'d> Section<'d> {
     }
 
     /// Texts that are neither blank nor repeated.
-    pub(super) fn texts(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<Vec<String>> {
+    pub(crate) fn texts(&mut self, report: &mut Report<'_>, key: &'static str) -> Option<Vec<String>> {
         let (_, value) = self.get(report, key)?;
         let Some(items) = value.get_ref().as_array() else {
             self.wrong(report, value, key, type_name(value.get_ref()), "write an array of strings");
@@ -151,7 +151,7 @@ impl<'d> Section<'d> {
     }
 
     /// Every key that was not asked for is unknown.
-    pub(super) fn finish(self, report: &mut Report<'_>) {
+    pub(crate) fn finish(self, report: &mut Report<'_>) {
         let unknown = |key: &str| !self.asked.contains(&key);
         for (key, _) in self.table.iter().filter(|(key, _)| unknown(key.get_ref())) {
             if report.is_full() {
@@ -166,13 +166,13 @@ impl<'d> Section<'d> {
     }
 }
 
-pub(super) fn whole(value: &DeValue<'_>) -> Option<i64> {
+pub(crate) fn whole(value: &DeValue<'_>) -> Option<i64> {
     let number = value.as_integer()?;
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
 /// A finite number.
-pub(super) fn finite(value: &DeValue<'_>) -> Option<f64> {
+pub(crate) fn finite(value: &DeValue<'_>) -> Option<f64> {
     let text = match value {
         DeValue::Float(number) => number.as_str().to_owned(),
         other => whole(other)?.to_string(),
@@ -181,7 +181,7 @@ pub(super) fn finite(value: &DeValue<'_>) -> Option<f64> {
 }
 
 /// The value as JSON, or what JSON has no form for.
-pub(super) fn json(value: &DeValue<'_>) -> Result<Value, &'static str> {
+pub(crate) fn json(value: &DeValue<'_>) -> Result<Value, &'static str> {
     match value {
         DeValue::String(text) => Ok(Value::from(text.as_ref())),
         DeValue::Boolean(value) => Ok(Value::from(*value)),
@@ -195,7 +195,7 @@ pub(super) fn json(value: &DeValue<'_>) -> Result<Value, &'static str> {
     }
 }
 
-pub(super) fn type_name(value: &DeValue<'_>) -> &'static str {
+pub(crate) fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",

@@ -70,7 +70,7 @@ impl fmt::Display for Violation {
 }
 
 /// Collects violations.
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     text: &'a str,
     line_starts: Vec<usize>,
     found: Vec<(usize, Violation)>,
@@ -79,13 +79,13 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(breaks).collect();
         Self { text, line_starts, found: Vec::new(), nulls: HashSet::new() }
     }
 
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         at: usize,
         path: &str,
@@ -107,23 +107,23 @@ impl<'a> Report<'a> {
         (line, column + 1)
     }
 
-    pub(super) fn line_of(&self, at: usize) -> usize {
+    pub(crate) fn line_of(&self, at: usize) -> usize {
         self.place(at).0
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.found.len() >= MAX_VIOLATIONS
     }
 
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.found.is_empty()
     }
 
-    pub(super) fn is_null(&self, value: &Spanned<DeValue<'_>>) -> bool {
+    pub(crate) fn is_null(&self, value: &Spanned<DeValue<'_>>) -> bool {
         self.nulls.contains(&value.span().start)
     }
 
-    pub(super) fn into_error(mut self) -> CatalogueError {
+    pub(crate) fn into_error(mut self) -> CatalogueError {
         self.found.sort_by_key(|(at, _)| *at);
         let mut violations: Vec<_> = self.found.into_iter().map(|(_, violation)| violation).collect();
         // The parser reports some mistakes twice.
@@ -132,7 +132,7 @@ impl<'a> Report<'a> {
     }
 
     /// Adds what the parser found. True when the rest of the document cannot be trusted.
-    pub(super) fn add_syntax(&mut self, document: &DeTable<'_>, errors: &[toml::de::Error]) -> bool {
+    pub(crate) fn add_syntax(&mut self, document: &DeTable<'_>, errors: &[toml::de::Error]) -> bool {
         let mut broken = false;
         for error in errors {
             let span = error.span().unwrap_or(0..0);
@@ -172,6 +172,6 @@ impl<'a> Report<'a> {
 }
 
 /// A path with one more key.
-pub(super) fn joined(path: &str, key: &str) -> String {
+pub(crate) fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { shown(key) } else { format!("{path}.{}", shown(key)) }
 }

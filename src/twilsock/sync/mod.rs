@@ -20,7 +20,7 @@ mod subscription_wire;
 mod target;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod time;
 mod ttl;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// The object as text, with one more member whose value is JSON text already.
-pub(super) fn with_member<T: Serialize>(object: &T, name: &str, json: &str) -> String {
+pub(crate) fn with_member<T: Serialize>(object: &T, name: &str, json: &str) -> String {
     let mut text = serde_json::to_string(object).unwrap_or_default();
     // What is given is a struct with at least one member: its text ends with a brace and needs a comma.
     if text.pop().is_none() {

@@ -1,0 +1,108 @@
+//! Options of the server that need more than a line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sp_sync::server::Limits;
+
+/// Where documents live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Memory,
+    File(PathBuf),
+}
+
+impl Place {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("memory", "")) => Ok(Self::Memory),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.trim_start_matches("//").into())),
+            _ => Err("write `memory:` or `file:PATH`".into()),
+        }
+    }
+}
+
+/// Which limits hold where no option says otherwise.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Profile {
+    /// Sane for a server of one's own.
+    Default,
+    /// Those of the original's service.
+    Twilio,
+}
+
+/// What the server takes from its clients.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Bounds {
+    /// Which limits hold where no option below says otherwise.
+    #[arg(long, env = "SP_SYNC_LIMITS", value_name = "PROFILE", default_value = "default", value_enum)]
+    limits: Profile,
+    /// Connections at a time.
+    #[arg(long, env = "SP_SYNC_CONNECTIONS_MAX", value_name = "NUMBER")]
+    connections_max: Option<usize>,
+    /// Subscriptions of one connection.
+    #[arg(long, env = "SP_SYNC_SUBSCRIPTIONS_MAX", value_name = "NUMBER")]
+    subscriptions_max: Option<usize>,
+    /// Bytes of compact JSON of one document.
+    #[arg(long, env = "SP_SYNC_DOCUMENT_BYTES_MAX", value_name = "BYTES")]
+    document_bytes_max: Option<usize>,
+    /// Longest frame that is read from a client.
+    #[arg(long, env = "SP_SYNC_FRAME_BYTES_MAX", value_name = "BYTES")]
+    frame_bytes_max: Option<usize>,
+    /// Requests per second of one connection.
+    #[arg(long, env = "SP_SYNC_REQUESTS_PER_S", value_name = "NUMBER")]
+    requests_per_s: Option<u32>,
+    /// Requests of one connection that are worked on at a time.
+    #[arg(long, env = "SP_SYNC_REQUESTS_OPEN_MAX", value_name = "NUMBER")]
+    requests_open_max: Option<usize>,
+    /// Writes per second and document.
+    #[arg(long, env = "SP_SYNC_WRITES_PER_S", value_name = "NUMBER")]
+    writes_per_s: Option<u32>,
+    /// Reads per second and document.
+    #[arg(long, env = "SP_SYNC_READS_PER_S", value_name = "NUMBER")]
+    reads_per_s: Option<u32>,
+    /// From connection to first frame.
+    #[arg(long, env = "SP_SYNC_INIT_WITHIN_S", value_name = "SECONDS")]
+    init_within_s: Option<u64>,
+    /// For a client to acknowledge what it is sent.
+    #[arg(long, env = "SP_SYNC_ACKNOWLEDGE_WITHIN_S", value_name = "SECONDS")]
+    acknowledge_within_s: Option<u64>,
+    /// How long one write may be tried.
+    #[arg(long, env = "SP_SYNC_WRITE_WITHIN_S", value_name = "SECONDS")]
+    write_within_s: Option<u64>,
+    /// For open requests when the server stops.
+    #[arg(long, env = "SP_SYNC_DRAIN_WITHIN_S", value_name = "SECONDS", default_value_t = 5)]
+    pub(super) drain_within_s: u64,
+    /// Cut a connection whose token has ended without a word: the JavaScript SDK then never loses its new token.
+    #[arg(long, env = "SP_SYNC_CUT_AT_EXPIRY")]
+    cut_at_expiry: bool,
+}
+
+impl Bounds {
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = match self.limits {
+            Profile::Default => Limits::default(),
+            Profile::Twilio => Limits::twilio(),
+        };
+        limits.connections_max = self.connections_max.unwrap_or(limits.connections_max);
+        limits.subscriptions_max = self.subscriptions_max.unwrap_or(limits.subscriptions_max);
+        limits.document_bytes_max = self.document_bytes_max.or(limits.document_bytes_max);
+        limits.writes_per_s = self.writes_per_s.or(limits.writes_per_s);
+        limits.reads_per_s = self.reads_per_s.or(limits.reads_per_s);
+        limits.write_within = self.write_within_s.map_or(limits.write_within, Duration::from_secs);
+        limits = given(limits, self.frame_bytes_max, Limits::frame_bytes_max);
+        limits = given(limits, self.requests_per_s, Limits::requests_per_s);
+        limits = given(limits, self.requests_open_max, Limits::requests_open_max);
+        limits = given(limits, self.init_within_s.map(Duration::from_secs), Limits::init_within);
+        limits =
+            given(limits, self.acknowledge_within_s.map(Duration::from_secs), Limits::acknowledge_within);
+        limits.drain_within(Duration::from_secs(self.drain_within_s)).cut_at_expiry(self.cut_at_expiry)
+    }
+}
+
+fn given<T>(limits: Limits, value: Option<T>, set: impl FnOnce(Limits, T) -> Limits) -> Limits {
+    match value {
+        Some(value) => set(limits, value),
+        None => limits,
+    }
+}

@@ -1,0 +1,73 @@
+//! `sp-sync serve` and `sp-sync dev`: a Sync service of one's own.
+
+pub(crate) mod config;
+pub(crate) mod dev;
+mod flags;
+mod run;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use flags::{Bounds, Place};
+
+/// Serve documents to the official Sync SDKs, to this crate's clients, and to back ends over REST.
+///
+/// Every option may also stand in the file of --config, under its name without the dashes in front, and in the environment
+/// as SP_SYNC_ and its name in capitals: --tls-cert is `tls-cert = "…"` and SP_SYNC_TLS_CERT. The command line comes
+/// first, then the environment, then the file.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Serve {
+    /// A file with options, TOML.
+    #[arg(long, env = "SP_SYNC_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Look at everything that is configured, say what is wrong, and serve nothing.
+    #[arg(long)]
+    check: bool,
+    /// Where to listen. Port 0 takes any that is free.
+    #[arg(long, env = "SP_SYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9080")]
+    listen: SocketAddr,
+    /// Where documents live: memory: forgets them at the end, file:PATH keeps them.
+    #[arg(long, env = "SP_SYNC_STORE", value_name = "STORE", default_value = "memory:", value_parser = Place::parse)]
+    store: Place,
+    /// The keys file: account, service, API keys. `sp-sync dev --keys-out FILE` makes one.
+    #[arg(long, env = "SP_SYNC_KEYS", value_name = "FILE", required_unless_present = "config")]
+    keys: Option<PathBuf>,
+    /// The users file: who may have tokens, and which documents they may open. Without it there is no token endpoint, and
+    /// whoever has a good access token may do everything.
+    #[arg(long, env = "SP_SYNC_USERS", value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// Scheme, host and port under which clients see the server. Without it: where it listens.
+    #[arg(long, env = "SP_SYNC_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Certificate and chain, PEM; read again when the file changes.
+    #[arg(long, env = "SP_SYNC_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, env = "SP_SYNC_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A proxy stands in front and says in X-Forwarded-For whom it serves. Without one: leave it out.
+    #[arg(long, env = "SP_SYNC_BEHIND_PROXY")]
+    behind_proxy: bool,
+    /// Serve /healthz, /readyz and /metrics there instead of beside everything else.
+    #[arg(long, env = "SP_SYNC_OPERATIONS_LISTEN", value_name = "ADDRESS:PORT")]
+    operations_listen: Option<SocketAddr>,
+    /// Path of the token endpoint.
+    #[arg(long, env = "SP_SYNC_TOKEN_PATH", value_name = "PATH", default_value = "/sync/tokens")]
+    token_path: String,
+    /// How long access tokens of the token endpoint live, in seconds: 180 to 86400.
+    #[arg(long, env = "SP_SYNC_TOKEN_LIFETIME_S", value_name = "SECONDS", default_value_t = 3_600)]
+    token_lifetime_s: u64,
+    /// How far clocks may differ when a token is checked, in seconds.
+    #[arg(long, env = "SP_SYNC_LEEWAY_S", value_name = "SECONDS", default_value_t = 30)]
+    leeway_s: u64,
+    /// Failed attempts to log in that one address has at once.
+    #[arg(long, env = "SP_SYNC_ATTEMPTS_AT_ONCE", value_name = "NUMBER", default_value_t = 30)]
+    attempts_at_once: u32,
+    /// After so many seconds it has one more.
+    #[arg(long, env = "SP_SYNC_ATTEMPT_EVERY_S", value_name = "SECONDS", default_value_t = 2)]
+    attempt_every_s: u64,
+    #[command(flatten)]
+    bounds: Bounds,
+}
+
+pub(crate) use run::run;

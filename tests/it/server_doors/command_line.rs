@@ -1,0 +1,285 @@
+//! `sp-sync serve` and `sp-sync dev`, as processes.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use super::http::{Client, base64};
+use super::{KEY, SECRET, SERVICE, keys_file, users_file};
+use crate::embedded::Scratch;
+
+/// A folder with the files of a server.
+struct Desk {
+    scratch: Scratch,
+}
+
+/// A server that runs; killed when it is let go of.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    /// `http://127.0.0.1:…`.
+    url: String,
+    /// Everything it said before.
+    said: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { scratch: Scratch::new() };
+        desk.write("keys.toml", &keys_file());
+        desk.write("users.toml", &users_file());
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.scratch.file().with_file_name(name)
+    }
+
+    /// For its owner's eyes only.
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    /// Arguments separated by blanks, with `@name` for a file of this desk.
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sp-sync"));
+        for argument in line.split(' ') {
+            match argument.split_once('@') {
+                Some((before, name)) => command.arg(format!("{before}{}", self.path(name).display())),
+                None => command.arg(argument),
+            };
+        }
+        command.env_remove("SP_SYNC_STORE").current_dir(self.path("."));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Status, standard output, standard error.
+    fn run(&self, line: &str) -> (Option<i32>, String, String) {
+        let output = self.command(line).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
+    fn start(&self, line: &str) -> Running {
+        Running::of(self.command(line))
+    }
+}
+
+impl Running {
+    fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(out.read_line(&mut line).unwrap() > 0, "it ended: {said}{}", errors(&mut child));
+            if let Some(url) = line.strip_prefix("listening on ") {
+                return Self { child, out, url: url.trim().to_owned(), said };
+            }
+            said += &line;
+        }
+    }
+
+    async fn client(&self) -> Client {
+        let (_, address) = self.url.split_once("://").unwrap();
+        Client::to(address.parse().unwrap()).await
+    }
+
+    async fn rest(&self, method: &str, path: &str, form: &str) -> super::Reply {
+        let login = format!("Basic {}", base64(&format!("{KEY}:{SECRET}")));
+        let path = format!("/v1/Services/{SERVICE}{path}");
+        self.client().await.ask(method, &path, &[("authorization", &login)], form).await
+    }
+
+    /// Asks it to end; its status, and what it still said.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        let errors = errors(&mut self.child);
+        (self.child.wait().unwrap().code(), rest, errors)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn errors(child: &mut Child) -> String {
+    let mut text = String::new();
+    if let Some(mut err) = child.stderr.take() {
+        err.read_to_string(&mut text).unwrap();
+    }
+    text
+}
+
+const SERVE: &str = "serve --listen 127.0.0.1:0 --keys @keys.toml --users @users.toml";
+
+#[tokio::test]
+async fn a_server_serves_every_door_and_ends_when_asked() {
+    let desk = Desk::new();
+    let running = desk.start(SERVE);
+    let reply = running.rest("POST", "/Documents", "UniqueName=one&Data=%7B%7D").await;
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    assert!(reply.json()["url"].as_str().unwrap().starts_with(&running.url));
+    let mut client = running.client().await;
+    let bearer = [("authorization", "Bearer token of ana")];
+    let given = client.ask("POST", "/sync/tokens", &bearer, "{}").await.json();
+    assert_eq!(given["endpoint"], running.url.replace("http", "ws") + "/v3/wsconnect");
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(client.ask("GET", path, &[], "").await.status, 200, "{path}");
+    }
+    assert_eq!(running.end(), (Some(0), "stopped\n".to_owned(), "stopping\n".to_owned()));
+}
+
+/// What was acknowledged is there after `kill -9`.
+#[tokio::test]
+async fn a_server_that_is_killed_has_lost_nothing() {
+    let desk = Desk::new();
+    let line = format!("{SERVE} --store file:@documents.db");
+    for round in 0..3 {
+        let running = desk.start(&line);
+        for old in 0..round {
+            let reply = running.rest("GET", &format!("/Documents/d{old}"), "").await;
+            assert_eq!(reply.json()["data"]["n"], old, "{}", reply.body);
+        }
+        let form = format!("UniqueName=d{round}&Data=%7B%22n%22%3A{round}%7D");
+        assert_eq!(running.rest("POST", "/Documents", &form).await.status, 201);
+        // Dropped: killed.
+    }
+}
+
+#[tokio::test]
+async fn options_come_from_the_command_line_then_the_environment_then_a_file() {
+    let desk = Desk::new();
+    let keys = desk.path("keys.toml");
+    let config = format!(
+        "listen = \"127.0.0.1:0\"\nkeys = {keys:?}\npublic-url = \"http://file.example\"\n\
+         document-bytes-max = 100\nlimits = \"twilio\"\nbehind_proxy = true\n"
+    );
+    desk.write("server.toml", &config);
+    let url = |command: Command| Running::of(command).url.clone();
+    assert_eq!(url(desk.command("serve --config @server.toml")), "http://file.example");
+    let mut command = desk.command("serve --config @server.toml");
+    command.env("SP_SYNC_PUBLIC_URL", "http://environment.example");
+    assert_eq!(url(command), "http://environment.example");
+    let mut command = desk.command("serve --config @server.toml --public-url http://argument.example");
+    command.env("SP_SYNC_PUBLIC_URL", "http://environment.example");
+    assert_eq!(url(command), "http://argument.example");
+    let mut command = desk.command("serve --public-url=http://127.0.0.1:1");
+    command.env("SP_SYNC_CONFIG", desk.path("server.toml"));
+    assert_eq!(url(command), "http://127.0.0.1:1");
+}
+
+#[test]
+fn a_look_at_the_options_says_what_is_wrong_and_where() {
+    let desk = Desk::new();
+    let (status, said, errors) = desk.run(&format!("{SERVE} --check"));
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    assert!(said.starts_with(&format!("good: service {SERVICE} of account AC")), "{said}");
+    assert!(said.contains("1 API keys, 4 users, no TLS, documents in memory"), "{said}");
+
+    desk.write("wrong.toml", "[users.x]\nidentity = 1\n");
+    let (status, _, errors) = desk.run("serve --keys @keys.toml --users @wrong.toml --check");
+    assert_eq!(status, Some(2));
+    let line = format!("error: {}: line 2, column 12: users.x.identity", desk.path("wrong.toml").display());
+    assert!(errors.lines().any(|found| found.starts_with(&line)), "{errors}");
+    assert!(errors.lines().count() >= 3, "{errors}");
+
+    desk.write(
+        "server.toml",
+        "listen = \"nowhere\"\n\nlisten-on = 1\ncheck = true\nbehind-proxy = 1\nkeys = [1]\n",
+    );
+    let (status, _, errors) = desk.run("serve --config @server.toml --check");
+    assert_eq!(status, Some(2));
+    for (place, what) in [
+        ("line 1, column 1: ", "invalid value 'nowhere' for '--listen"),
+        ("line 3, column 1: ", "there is no option `listen-on`"),
+        ("line 4, column 1: ", "there is no option `check`"),
+        ("line 5, column 1: ", "`behind-proxy` is no boolean"),
+        ("line 6, column 1: ", "`keys` is neither a string nor a number"),
+    ] {
+        let found = errors.lines().any(|line| line.contains(place) && line.contains(what));
+        assert!(found, "{place}{what} in\n{errors}");
+    }
+    for wrong in [
+        "serve --check",
+        "serve --keys @none.toml --check",
+        "serve --keys @keys.toml --store somewhere --check",
+        "serve --keys @keys.toml --store file:/nowhere/at/all --check",
+        "serve --keys @keys.toml --public-url nowhere --check",
+        "serve --keys @keys.toml --tls-cert @keys.toml --check",
+        "serve --keys @keys.toml --tls-cert @keys.toml --tls-key @keys.toml --check",
+        "serve --keys @keys.toml --token-lifetime-s 10 --check",
+    ] {
+        let (status, said, errors) = desk.run(wrong);
+        assert_eq!((status, said.as_str()), (Some(2), ""), "{wrong}: {errors}");
+        assert!(errors.starts_with("error: ") && !errors.contains(SECRET), "{errors}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_of_secrets_that_others_can_read_are_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new();
+    std::fs::set_permissions(desk.path("keys.toml"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (status, _, errors) = desk.run(&format!("{SERVE} --check"));
+    assert_eq!(status, Some(0));
+    assert!(errors.contains("keys.toml can be read by others than its owner: `chmod 600"), "{errors}");
+}
+
+#[test]
+fn new_keys_are_written_for_their_owner_alone_and_never_over_others() {
+    let desk = Desk::new();
+    let (status, ..) = desk.run("dev --keys-out @new.toml");
+    assert_eq!(status, Some(0));
+    assert!(!sp_sync::server::Keys::is_exposed(&desk.path("new.toml")));
+    assert_eq!(desk.run("serve --keys @new.toml --check").0, Some(0));
+    assert_eq!(desk.run("dev --keys-out @new.toml").0, Some(1));
+}
+
+/// The snippet that `dev` prints is run as it stands; REST then shows what it has written.
+#[tokio::test]
+async fn what_dev_prints_works_when_pasted() {
+    let desk = Desk::new();
+    let running = desk.start("dev --listen 127.0.0.1:0");
+    let said = running.said.clone();
+    let between =
+        |from: &str, to: &str| said.split_once(from).unwrap().1.split_once(to).unwrap().0.to_owned();
+    let login = between("curl -u ", " ");
+    let headers = [("authorization", format!("Basic {}", base64(&login)))];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let path = "/v1/Services/default/Documents";
+    let mut client = running.client().await;
+    assert_eq!(client.ask("GET", path, &headers, "").await.status, 200);
+    let bearer = format!("Bearer {}", between(".token(\"", "\""));
+    let body = "{\"identity\":\"anybody\",\"documentId\":\"Session_demo\"}";
+    let given = client.ask("POST", "/sync/tokens", &[("authorization", &bearer)], body).await;
+    assert_eq!(given.json()["identity"], "anybody", "{}", given.body);
+    let Some(module) = crate::node::module("twilio-sync/package.json") else { return };
+    let snippet = between("JavaScript (npm install twilio-sync):", "Rust (");
+    let snippet =
+        snippet.replace("console.log(event.data)", "{ console.log(event.data.hello); process.exit(0); }");
+    let mut node = Command::new("node");
+    node.args(["-e", &snippet]).current_dir(module.parent().unwrap());
+    let output = tokio::task::spawn_blocking(move || node.output().unwrap()).await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "from JavaScript", "{errors}");
+    let mut client = running.client().await;
+    let found = client.ask("GET", &format!("{path}/Session_demo"), &headers, "").await;
+    assert_eq!(found.json()["data"]["hello"], "from JavaScript");
+    let (status, ..) = running.end();
+    assert_eq!(status, Some(0));
+}
