@@ -12,6 +12,8 @@ pub mod document;
 mod error;
 pub mod id;
 pub mod limits;
+#[cfg(feature = "remote")]
+mod socket;
 pub mod token;
 // Public for this repository's tests and fuzz targets only: it may change with every version.
 #[cfg(any(feature = "remote", feature = "server"))]
