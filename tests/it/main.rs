@@ -26,6 +26,8 @@ mod odd_actions;
 mod opening;
 mod original;
 mod plain;
+#[cfg(feature = "remote")]
+mod remote;
 mod responding;
 mod sensitive;
 mod support;

@@ -35,7 +35,7 @@ impl fmt::Debug for Place {
     }
 }
 
-type Connection = WebSocketStream<Socket>;
+type Connection = Box<WebSocketStream<Socket>>;
 type Opening = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
 
 /// What the task has of the present attempt.
@@ -203,7 +203,7 @@ async fn open(place: Place) -> Result<Connection, Error> {
     // Small frames: the default buffers are made for more.
     let config = config.read_buffer_size(16 * 1_024).write_buffer_size(0);
     let opened = client_async_with_config(place.uri.as_str(), socket, Some(config)).await;
-    opened.map(|(connection, _)| connection).map_err(|error| match error {
+    opened.map(|(connection, _)| Box::new(connection)).map_err(|error| match error {
         Error::Http(response) => Error::Io(io::Error::other(format!(
             "the service answers {} instead of a WebSocket",
             response.status()
