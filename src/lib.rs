@@ -14,6 +14,8 @@ pub mod id;
 pub mod limits;
 #[cfg(feature = "remote")]
 mod socket;
+#[cfg(any(feature = "remote", feature = "server"))]
+mod time;
 pub mod token;
 // Public for this repository's tests and fuzz targets only: it may change with every version.
 #[cfg(any(feature = "remote", feature = "server"))]

@@ -251,3 +251,12 @@ pub const REMOTE_BURST: Duration = Duration::from_secs(10);
 
 /// How long a remote backend that is closed gives its last word.
 pub const REMOTE_FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a token service may take to answer. Default of a setting.
+pub const TOKEN_FETCH_WITHIN: Duration = Duration::from_secs(20);
+
+/// Bytes of a token service's answer.
+pub const TOKEN_ANSWER_BYTES_MAX: usize = 65_536;
+
+/// A token from a cache is not used when less than this, or half of its life, remains.
+pub const TOKEN_CACHE_MARGIN: Duration = Duration::from_secs(300);

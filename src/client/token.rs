@@ -22,6 +22,10 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
+    pub(super) fn differs_from(&self, other: &Self) -> bool {
+        self.token.secret() != other.token.secret()
+    }
+
     fn new(token: Token, renew_before: Duration) -> Self {
         let now = Instant::now();
         let ends = token.lasts().map(|lasts| now + lasts);
