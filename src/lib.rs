@@ -12,6 +12,8 @@ pub mod document;
 mod error;
 pub mod id;
 pub mod limits;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "remote")]
 mod socket;
 #[cfg(any(feature = "remote", feature = "server"))]

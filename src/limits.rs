@@ -260,3 +260,56 @@ pub const TOKEN_ANSWER_BYTES_MAX: usize = 65_536;
 
 /// A token from a cache is not used when less than this, or half of its life, remains.
 pub const TOKEN_CACHE_MARGIN: Duration = Duration::from_secs(300);
+
+/// Connections of one server at a time. Default of a setting.
+pub const SERVER_CONNECTIONS_MAX: usize = 20_000;
+
+/// Subscriptions of one connection: the quota of the original's service. Default of a setting.
+pub const SERVER_SUBSCRIPTIONS_MAX: usize = 2_000;
+
+/// Writes of one document that wait in a server for its backend. Default of a setting.
+pub const SERVER_WRITES_WAITING_MAX: usize = 256;
+
+/// Commands to one document's task that wait; whoever has a further one waits for a place, and the task takes them at
+/// once.
+pub const SERVER_COMMANDS_MAX: usize = 64;
+
+/// How long a server tries one write. Default of a setting.
+pub const SERVER_WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Answers and notifications that wait for one client of a server. Default of a setting.
+pub const SERVER_QUEUE_MAX: usize = 4_096;
+
+/// How long a client of a server may take nothing of what is sent. Default of a setting.
+pub const SERVER_SEND_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a server keeps a document at hand that nobody asks for. Default of a setting.
+pub const SERVER_DOCUMENT_IDLE: Duration = Duration::from_secs(5);
+
+/// When clients come back that a shutdown sends away. Default of a setting.
+pub const SERVER_OFFLOAD_BETWEEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+
+/// When a client comes back that one server has no place for.
+pub const SERVER_FULL_BETWEEN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(10));
+
+/// SIDs of documents whose names a server remembers; of others it looks through the backend's list.
+pub const SERVER_SIDS_REMEMBERED: usize = 65_536;
+
+/// SIDs that a server looks for at a time; for more it is unavailable.
+pub const SERVER_SIDS_SOUGHT_MAX: usize = 16_384;
+
+/// Names in one page of that list.
+pub const SERVER_SIDS_PAGE: usize = 1_000;
+
+/// Pause between two looks through that list.
+pub const SERVER_SIDS_PAUSE: Duration = Duration::from_millis(250);
+
+/// Bytes of the buffer through which a server reads a connection. Smaller takes more system calls for long frames;
+/// larger costs every idle connection so much.
+pub const SERVER_READ_BUFFER_BYTES: usize = 4_096;
+
+/// Bytes of frames that a server puts together before it writes them to a connection.
+pub const SERVER_WRITE_BUFFER_BYTES: usize = 16_384;
+
+/// The longest pause of a server before it watches a document anew that its backend stopped telling of.
+pub const SERVER_WATCH_BACKOFF_MAX: Duration = Duration::from_secs(2);

@@ -20,7 +20,7 @@ mod giving_back;
 mod handles;
 mod history;
 mod limits;
-#[cfg(feature = "codegen")]
+#[cfg(any(feature = "codegen", feature = "server"))]
 mod node;
 mod odd_actions;
 mod opening;
@@ -30,6 +30,8 @@ mod plain;
 mod remote;
 mod responding;
 mod sensitive;
+#[cfg(feature = "server")]
+mod server;
 mod support;
 mod support_b;
 mod taking;

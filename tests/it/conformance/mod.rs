@@ -176,4 +176,39 @@ mod remote {
         let faulty = Faulty::new(remote(&peer.uri), 13, super::HARMLESS);
         check(move || std::future::ready(faulty.clone())).await.assert_ok();
     }
+
+    #[cfg(feature = "server")]
+    mod served {
+        use sp_sync::backend::Memory;
+
+        use super::*;
+        use crate::remote::served::Served;
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn remote_over_a_server_over_memory_keeps_its_promises() {
+            let served = Served::over(Memory::new()).await;
+            let report = check(OneService(served.uri.clone())).await;
+            println!("{report}");
+            report.assert_ok();
+        }
+
+        #[tokio::test]
+        async fn remote_over_a_slow_wire_to_a_server_keeps_its_promises() {
+            let served = Served::over(Memory::new()).await;
+            let delay_max = Duration::from_millis(4);
+            let proxy = Proxy::start(&served.uri, Faults { delay_max, ..Faults::default() }).await;
+            check(OneService(proxy.uri.clone())).await.assert_ok();
+        }
+
+        #[cfg(feature = "embedded")]
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn remote_over_a_server_over_embedded_keeps_its_promises() {
+            let scratch = crate::embedded::Scratch::new();
+            let store = sp_sync::backend::Embedded::open(scratch.file()).await.unwrap();
+            let served = Served::over(store).await;
+            let report = check(OneService(served.uri.clone())).await;
+            println!("{report}");
+            report.assert_ok();
+        }
+    }
 }

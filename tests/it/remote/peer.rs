@@ -140,6 +140,11 @@ impl Peer {
         self.inner.connections.load(Ordering::SeqCst)
     }
 
+    /// Connections that stand.
+    pub(crate) fn present(&self) -> usize {
+        self.state().peers.len()
+    }
+
     /// How many requests begin with this.
     pub(crate) fn heard(&self, begin: &str) -> usize {
         self.state().heard.iter().filter(|heard| heard.starts_with(begin)).count()

@@ -12,6 +12,8 @@ mod output;
 mod pace;
 mod refusal;
 mod subscribing;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

@@ -63,6 +63,11 @@ impl Names {
         course
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.courses.len()
+    }
+
     /// Forgets the quarter that has not been used for longest.
     fn forget_some(&mut self) {
         let mut used: Vec<Order> = self.courses.values().map(|course| course.used).collect();

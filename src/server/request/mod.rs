@@ -1,0 +1,135 @@
+//! Requests of connections: who may ask, what is done, how it is answered.
+//!
+//! Rights are looked at before anything else: whoever asks by name for a document that is not theirs hears the same
+//! whether or not there is one.
+
+mod documents;
+mod subscriptions;
+
+use std::sync::Arc;
+
+use super::Permissions;
+use super::connection::{Peer, Told};
+use super::document::{Done, Edit};
+use super::names::Names;
+use super::service::Core;
+use crate::backend::Stored;
+use crate::id::DocumentId;
+use crate::twilsock::message::{Request, Response};
+use crate::twilsock::sync::{Address, Code, DocumentResource, SyncError, SyncRequest, configuration};
+
+/// A request that waits for its answer.
+pub(super) struct Asked {
+    pub(super) core: Arc<Core>,
+    pub(super) peer: Arc<Peer>,
+    pub(super) id: String,
+}
+
+impl Asked {
+    /// Begins to carry a request out. Waits for nothing long: requests of one connection begin in their order.
+    pub(super) async fn begin(self, request: &Request) {
+        self.core.counters.requests.up();
+        match SyncRequest::read(request, &self.core.service_sid) {
+            Ok(SyncRequest::Configuration) => {
+                let body = configuration(&self.core.base_url, &self.core.service_sid);
+                self.answer(Response::json(200, body));
+            }
+            Ok(SyncRequest::CreateDocument(create)) => documents::create(self, create).await,
+            Ok(SyncRequest::GetDocument(address)) => drop(tokio::spawn(documents::get(self, address))),
+            Ok(SyncRequest::UpdateDocument(address, update)) => {
+                documents::change(self, address, documents::Asking::Update(update)).await;
+            }
+            Ok(SyncRequest::RemoveDocument(address, if_match)) => {
+                documents::change(self, address, documents::Asking::Remove(if_match)).await;
+            }
+            Ok(SyncRequest::Subscribe(batch)) => subscriptions::subscribe(self, batch).await,
+            Ok(_) => self.refuse(SyncError::from(Code::NoSuchPath).saying("This server has documents only")),
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    fn answer(self, response: Response) {
+        if !response.is_success() {
+            self.core.counters.requests_refused.up();
+        }
+        self.peer.tell(Told::Answer(Box::new((self.id, response))));
+    }
+
+    fn refuse(self, error: SyncError) {
+        self.answer(error.response());
+    }
+
+    /// What whoever asks may do with a document.
+    fn may(&self, document: &DocumentId) -> Permissions {
+        self.core.access.may(self.peer.identity(), document.as_str())
+    }
+}
+
+impl Core {
+    /// Everything about a document but its data. Sync: the addresses always have the SID, never the name.
+    pub(super) fn resource(&self, document: &DocumentId, stored: &Stored) -> DocumentResource {
+        use super::document::{event_id, timestamp};
+        let sid = self.names.sid(document);
+        self.names.meet(&sid, document);
+        let url = DocumentResource::url_of(&self.base_url, &self.service_sid, &sid);
+        let links = [("permissions".to_owned(), format!("{url}/Permissions"))];
+        DocumentResource {
+            sid,
+            unique_name: Names::unique_name(document).map(str::to_owned),
+            account_sid: Some(self.account_sid.clone()),
+            service_sid: Some(self.service_sid.clone()),
+            url,
+            links: Some(links.into()),
+            revision: event_id(stored).revision(),
+            last_event_id: event_id(stored),
+            date_created: Some(timestamp(stored.created)),
+            date_updated: Some(timestamp(stored.updated)),
+            date_expires: stored.expires.map(timestamp),
+            created_by: None,
+        }
+    }
+
+    /// The document that is addressed. A SID that this server has not met is looked for.
+    pub(super) async fn find(self: &Arc<Self>, address: &Address) -> Result<DocumentId, SyncError> {
+        match address {
+            Address::Name(name) => Names::named(name),
+            Address::Sid(sid) => super::seeking::seek(self, sid).await,
+        }
+    }
+
+    /// The same without looking for it: `None` when it would have to be.
+    pub(super) fn find_now(&self, address: &Address) -> Option<Result<DocumentId, SyncError>> {
+        match address {
+            Address::Name(name) => Some(Names::named(name)),
+            Address::Sid(sid) => self.names.met(sid).map(Ok),
+        }
+    }
+
+    /// Refuses data that is too large and writes that are too many.
+    pub(super) fn check(&self, document: &DocumentId, edit: &Edit) -> Result<(), SyncError> {
+        let bytes = edit.bytes();
+        if let Some(limit) = self.limits.document_bytes_max.filter(|limit| bytes > *limit) {
+            return Err(super::document::too_large(bytes, limit));
+        }
+        if !self.writes.take(document, bytes, tokio::time::Instant::now()) {
+            return Err(Code::RateLimit.into());
+        }
+        Ok(())
+    }
+}
+
+/// Sync: a document that is not there has another number when it was asked for by name.
+fn in_words_of(address: &Address, error: SyncError) -> SyncError {
+    match address {
+        Address::Name(_) if error.is(Code::NoDocument) => Code::NoSuchName.into(),
+        _ => error,
+    }
+}
+
+/// The answer to a write. Sync: it has no data, or the Kotlin SDK aborts.
+fn written(core: &Core, document: &DocumentId, code: u16, done: Done) -> Response {
+    match done {
+        Done::Written(stored) => Response::json(code, core.resource(document, &stored).payload(None)),
+        Done::Removed => Response::empty(204),
+    }
+}
