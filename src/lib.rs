@@ -1,8 +1,11 @@
 // In the repository the link leads to the file, here to the page made of it: the first definition counts.
 #![cfg_attr(doc, doc = "[requirements]: mod@requirements\n")]
-// One of its programs uses `embedded`; without that feature its programs are not compiled, and it is shown all the same.
-#![cfg_attr(any(feature = "embedded", not(doctest)), doc = include_str!("../README.md"))]
-#![cfg_attr(all(doctest, not(feature = "embedded")), doc = "Its programs are compiled with `embedded`.")]
+// Its programs use `embedded` and `remote`; without these features they are not compiled, and it is shown all the same.
+#![cfg_attr(any(all(feature = "embedded", feature = "remote"), not(doctest)), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    all(doctest, not(all(feature = "embedded", feature = "remote"))),
+    doc = "Its programs are compiled with `embedded` and `remote`."
+)]
 #![deny(missing_docs, unreachable_pub, missing_debug_implementations)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
 #![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
@@ -21,6 +24,10 @@ pub mod limits;
 pub mod requirements {}
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "remote")]
+mod socket;
+#[cfg(any(feature = "remote", feature = "server"))]
+mod time;
 pub mod token;
 // Public for this repository's tests and fuzz targets only: it may change with every version.
 #[cfg(any(feature = "remote", feature = "server"))]

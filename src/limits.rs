@@ -279,6 +279,48 @@ pub const SERVER_REQUEST_WITHIN: Duration = Duration::from_secs(30);
 /// Longest file of keys, users or settings that a server reads, in bytes.
 pub const SERVER_FILE_BYTES_MAX: usize = 1 << 24;
 
+/// Bytes of a proxy's answer to `CONNECT`.
+pub const PROXY_ANSWER_BYTES_MAX: usize = 8_192;
+
+/// Names whose revisions a remote backend remembers beside those that are watched; of one that is forgotten it reads
+/// the revision again before it writes.
+pub const REMOTE_NAMES_KEPT: usize = 4_096;
+
+/// Revisions of one document that a remote backend can write over without reading them again.
+pub const REMOTE_REVISIONS_KEPT: usize = 16;
+
+/// How long a remote backend tries to read, across lost connections.
+pub const REMOTE_READ_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a remote backend looks whether a watched document that is not there has been made: the protocol tells
+/// nobody of that.
+pub const REMOTE_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// First wait of a remote backend before it repeats a read or a subscription that the service refused; then doubled.
+pub const REMOTE_RETRY_MIN: Duration = Duration::from_millis(500);
+
+/// The longest such wait.
+pub const REMOTE_RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Writes per second of one document that the original's service accepts up to 1 KiB (C57); a tenth of that from
+/// 10 KiB on. Default of a setting.
+pub const REMOTE_WRITES_PER_S: f64 = 20.0;
+
+/// The time over which the service takes the average of writes: so much may be written at once after a rest.
+pub const REMOTE_BURST: Duration = Duration::from_secs(10);
+
+/// How long a remote backend that is closed gives its last word.
+pub const REMOTE_FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a token service may take to answer. Default of a setting.
+pub const TOKEN_FETCH_WITHIN: Duration = Duration::from_secs(20);
+
+/// Bytes of a token service's answer.
+pub const TOKEN_ANSWER_BYTES_MAX: usize = 65_536;
+
+/// A token from a cache is not used when less than this, or half of its life, remains.
+pub const TOKEN_CACHE_MARGIN: Duration = Duration::from_secs(300);
+
 /// Connections of one server at a time. Default of a setting.
 pub const SERVER_CONNECTIONS_MAX: usize = 20_000;
 

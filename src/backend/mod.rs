@@ -32,6 +32,8 @@
 pub mod embedded;
 mod error;
 mod memory;
+#[cfg(feature = "remote")]
+pub mod remote;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -42,6 +44,8 @@ use tokio_stream::Stream;
 pub use embedded::Embedded;
 pub use error::BackendError;
 pub use memory::Memory;
+#[cfg(feature = "remote")]
+pub use remote::Remote;
 
 use crate::document::Document;
 use crate::id::DocumentId;

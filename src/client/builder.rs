@@ -1,5 +1,6 @@
 //! Opening a document (C1–C6).
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ use crate::token::TokenProvider;
 #[must_use]
 pub struct Builder {
     backend: Option<Arc<dyn Backend>>,
+    #[cfg(feature = "remote")]
+    base_uri: Option<String>,
     id: Option<DocumentId>,
     identity: Option<Identity>,
     initial_data: Value,
@@ -50,6 +53,8 @@ impl Builder {
     pub(super) fn new() -> Self {
         Self {
             backend: None,
+            #[cfg(feature = "remote")]
+            base_uri: None,
             id: None,
             identity: None,
             initial_data: Value::Object(serde_json::Map::new()),
@@ -60,6 +65,16 @@ impl Builder {
             plain: false,
             tokens: None,
         }
+    }
+
+    /// A service that gives out tokens and keeps documents, in place of a backend (C1). [`token`](Self::token) is then what
+    /// proves to it who asks: tokens for the document are had from `POST {base_uri}/sync/tokens`, and the document from
+    /// where the answer says, else from `/v3/wsconnect` behind the same address. For more, make an
+    /// [`HttpTokens`](crate::token::HttpTokens) and a [`Remote`](crate::backend::Remote) of your own.
+    #[cfg(feature = "remote")]
+    pub fn base_uri(mut self, base_uri: impl Into<String>) -> Self {
+        self.base_uri = Some(base_uri.into());
+        self
     }
 
     /// Where the document lives. Mandatory. Clients that are to share documents in memory need clones of one
@@ -142,19 +157,19 @@ impl Builder {
     ///
     /// # Cancel safety
     /// A dropped call may have created the document, and has no other effect.
-    pub async fn connect(self) -> Result<SyncClient> {
-        let missing = |what, call: &str| Error::Invalid { what, why: format!("it is missing: call {call}") };
-        let backend = self.backend.ok_or_else(|| missing("backend", ".backend(…)"))?;
-        let id = self.id.ok_or_else(|| missing("document id", ".document_id(…)"))?;
-        let identity = self.identity.ok_or_else(|| missing("identity", ".identity(…)"))?;
+    pub async fn connect(mut self) -> Result<SyncClient> {
+        let id = self.id.take().ok_or_else(|| missing("document id", ".document_id(…)"))?;
+        let identity = self.identity.take().ok_or_else(|| missing("identity", ".identity(…)"))?;
         let kept = self.instance.is_some();
-        let instance: Arc<str> = match self.instance {
+        let instance: Arc<str> = match self.instance.take() {
             Some(instance) => check_instance(instance)?.into(),
             None => random(8).into(),
         };
         check_ttl(self.ttl)?;
         self.settings.check()?;
-        let initial = Document::with_fields("initial data", object("initial data", self.initial_data)?)?;
+        let initial =
+            Document::with_fields("initial data", object("initial data", take(&mut self.initial_data))?)?;
+        let backend = self.find_backend(&id, &identity).await?;
         // With a list of writers from the start, a lost answer to the first write can be told from one that held.
         let begun = initial.clone().begun_by(&instance);
         let fits = begun.size_bytes() <= backend.facts().document_bytes_max;
@@ -203,6 +218,33 @@ impl Builder {
         }
         Ok(SyncClient { shared, commands })
     }
+
+    #[cfg(not(feature = "remote"))]
+    async fn find_backend(&mut self, _: &DocumentId, _: &Identity) -> Result<Arc<dyn Backend>> {
+        self.backend.take().ok_or_else(|| missing("backend", ".backend(…)"))
+    }
+
+    #[cfg(feature = "remote")]
+    async fn find_backend(&mut self, id: &DocumentId, identity: &Identity) -> Result<Arc<dyn Backend>> {
+        let base_uri = match (self.backend.take(), self.base_uri.take()) {
+            (Some(backend), None) => return Ok(backend),
+            (None, Some(base_uri)) => base_uri,
+            (None, None) => return Err(missing("backend", ".backend(…) or .base_uri(…)")),
+            (Some(_), Some(_)) => {
+                let why = "call either .backend(…) or .base_uri(…), not both".into();
+                return Err(Error::Invalid { what: "backend", why });
+            }
+        };
+        let bearer = self.tokens.take().ok_or_else(|| missing("token", ".token(…)"))?;
+        let (backend, tokens) =
+            super::service::found(&base_uri, bearer, id, identity, &self.settings).await?;
+        self.tokens = Some(tokens);
+        Ok(backend)
+    }
+}
+
+fn missing(what: &'static str, call: &str) -> Error {
+    Error::Invalid { what, why: format!("it is missing: call {call}") }
 }
 
 /// Opens a document: reads it, or creates it; whoever comes second opens what the first created (C5).
@@ -215,7 +257,8 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     async fn run(self, tokens: Option<&dyn TokenProvider>) -> Result<(Option<Fresh>, Stored, Watch)> {
-        let token = match tokens {
+        let mut is_second = false;
+        let mut token = match tokens {
             Some(tokens) => {
                 let renew_before = self.settings.token_renew_before;
                 Some(token::first(self.backend, tokens, self.id, renew_before).await?)
@@ -231,6 +274,16 @@ impl Opening<'_> {
                 Ok(None) => continue,
                 Err(error) => error,
             };
+            // A token that was kept may be refused though its time has not come; once, a new one is asked for.
+            if let (Some(present), Some(tokens), true) = (&token, tokens, !is_second && is_of_token(&error)) {
+                is_second = true;
+                let renew_before = self.settings.token_renew_before;
+                let another = token::first(self.backend, tokens, self.id, renew_before).await?;
+                if another.differs_from(present) {
+                    token = Some(another);
+                    continue;
+                }
+            }
             failures += 1;
             let wait = match &error {
                 BackendError::RateLimited { retry_after: Some(wait) } => (*wait).min(SETTING_MAX),
@@ -256,6 +309,15 @@ impl Opening<'_> {
             },
         };
         Ok(Some((stored, self.backend.watch(self.id).await?)))
+    }
+}
+
+/// Whether the access token is the reason. Sync: 201xx are about tokens.
+fn is_of_token(error: &BackendError) -> bool {
+    match error {
+        BackendError::TokenExpired => true,
+        BackendError::Refused { code, .. } => (20_100..20_200).contains(code),
+        _ => false,
     }
 }
 

@@ -21,6 +21,8 @@ mod notice;
 mod place;
 mod receipt;
 mod request;
+#[cfg(feature = "remote")]
+mod service;
 mod settings;
 mod shared;
 mod snapshot;

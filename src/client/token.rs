@@ -23,6 +23,10 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
+    pub(super) fn differs_from(&self, other: &Self) -> bool {
+        self.token.secret() != other.token.secret()
+    }
+
     fn new(token: Token, renew_before: Duration) -> Self {
         let now = Instant::now();
         // One that lasts longer than anything here lives has no end worth waiting for.

@@ -3,6 +3,12 @@
 #[cfg(feature = "server")]
 pub mod jwt;
 
+#[cfg(feature = "remote")]
+mod http;
+
+#[cfg(feature = "remote")]
+pub use http::{HttpTokens, HttpTokensBuilder};
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -57,6 +63,13 @@ pub trait TokenProvider: Send + Sync + 'static {
     /// Any [`Error`](crate::Error). One whose [`retry`](crate::Error::retry) is `Never` is final: the client goes on
     /// with the token it has until that expires.
     async fn token(&self) -> Result<Token>;
+}
+
+#[async_trait]
+impl<P: TokenProvider + ?Sized> TokenProvider for Arc<P> {
+    async fn token(&self) -> Result<Token> {
+        (**self).token().await
+    }
 }
 
 /// A fixed token: given again when asked again.

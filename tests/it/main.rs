@@ -27,6 +27,8 @@ mod odd_actions;
 mod opening;
 mod original;
 mod plain;
+#[cfg(feature = "remote")]
+mod remote;
 mod responding;
 mod sensitive;
 #[cfg(feature = "server")]

@@ -10,12 +10,12 @@ use super::{Asked, in_words_of, written};
 use crate::document::Document;
 use crate::id::DocumentId;
 use crate::twilsock::message::Response;
-use crate::twilsock::sync::{Address, Code, CreateDocument, SyncError, UpdateDocument};
+use crate::twilsock::sync::{Address, Code, CreateDocument, Revision, SyncError, UpdateDocument};
 
 /// A request that changes a document that is there.
 pub(super) enum Asking {
     Update(UpdateDocument),
-    Remove,
+    Remove(Option<Revision>),
 }
 
 pub(super) async fn create(asked: Asked, create: CreateDocument) {
@@ -76,8 +76,8 @@ async fn change_found(asked: Asked, address: Address, document: DocumentId, aski
         {
             Edit::Update { data: data.map(|data| Arc::new(Document::from_object(data))), ttl, if_match }
         }
-        Asking::Remove if may.manage => Edit::Remove { if_match: None },
-        Asking::Update(_) | Asking::Remove => return asked.refuse(Code::NotAllowed.into()),
+        Asking::Remove(if_match) if may.manage => Edit::Remove { if_match },
+        Asking::Update(_) | Asking::Remove(_) => return asked.refuse(Code::NotAllowed.into()),
     };
     write(asked, address, document, edit, 200).await;
 }

@@ -39,8 +39,8 @@ impl Asked {
             Ok(SyncRequest::UpdateDocument(address, update)) => {
                 documents::change(self, address, documents::Asking::Update(update)).await;
             }
-            Ok(SyncRequest::RemoveDocument(address)) => {
-                documents::change(self, address, documents::Asking::Remove).await;
+            Ok(SyncRequest::RemoveDocument(address, if_match)) => {
+                documents::change(self, address, documents::Asking::Remove(if_match)).await;
             }
             Ok(SyncRequest::Subscribe(batch)) => subscriptions::subscribe(self, batch).await,
             Ok(_) => self.refuse(SyncError::from(Code::NoSuchPath).saying("This server has documents only")),

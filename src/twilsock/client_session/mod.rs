@@ -148,6 +148,11 @@ impl ClientSession {
         ticket
     }
 
+    /// Takes a request back; whether it had not been sent. Then it never will be, and there is no [`Output::Answer`].
+    pub fn withdraw(&mut self, ticket: Ticket) -> bool {
+        self.core.requests.withdraw(ticket)
+    }
+
     /// Gives the connection up and makes a new one: for a caller that has found something missing.
     pub fn reconnect(&mut self, moment: Moment) {
         if self.has_session() {

@@ -70,6 +70,11 @@ impl Requests {
         throttled
     }
 
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> bool {
+        let at = self.waiting.iter().position(|(own, _, _)| *own == ticket);
+        at.and_then(|at| self.waiting.remove(at)).is_some()
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waiting = self.waiting.front().map(|(_, _, until)| *until);
         let sent = self.sent.front().map(|(_, _, until)| *until);

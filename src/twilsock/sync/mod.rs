@@ -21,7 +21,6 @@ mod target;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
-mod time;
 mod ttl;
 
 pub use address::Address;
@@ -37,8 +36,9 @@ pub use subscription::{
     Correlation, SubscribeAction, SubscriptionAnswer, SubscriptionBatch, SubscriptionEntry,
 };
 pub use target::{Place, Target};
-pub use time::Timestamp;
 pub use ttl::Ttl;
+
+pub use crate::time::Timestamp;
 
 /// Message type of live events of documents.
 pub const DOCUMENT_EVENT: &str = "com.twilio.rtd.cds.document";

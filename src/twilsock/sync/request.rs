@@ -20,8 +20,8 @@ pub enum SyncRequest {
     GetDocument(Address),
     /// New data or another time to live.
     UpdateDocument(Address, UpdateDocument),
-    /// Its end.
-    RemoveDocument(Address),
+    /// Its end; only if it still has this revision, where one is given. Sync: no SDK gives one; the REST interface does.
+    RemoveDocument(Address, Option<Revision>),
     /// Begin or end of hearing of changes.
     Subscribe(SubscriptionBatch),
     /// Something of the protocol that documents do not need.

@@ -30,7 +30,9 @@ impl SyncRequest {
             (Method::Post, Target::Object(Kind::Document, address)) => {
                 UpdateDocument::read(request).map(|update| Self::UpdateDocument(address, update))
             }
-            (Method::Delete, Target::Object(Kind::Document, address)) => Ok(Self::RemoveDocument(address)),
+            (Method::Delete, Target::Object(Kind::Document, address)) => {
+                Ok(Self::RemoveDocument(address, if_match(request)?))
+            }
             (Method::Post, Target::Subscriptions) => {
                 SubscriptionBatch::read(object(request)?).map(Self::Subscribe)
             }

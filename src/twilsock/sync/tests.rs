@@ -64,7 +64,7 @@ fn what_a_client_writes_a_server_reads() {
             Request::update_document(None, &address, None, ttl, None),
             SyncRequest::UpdateDocument(address.clone(), UpdateDocument { ttl, ..UpdateDocument::default() }),
         ),
-        (Request::remove_document(Some(SERVICE), &address), SyncRequest::RemoveDocument(address)),
+        (Request::remove_document(Some(SERVICE), &address), SyncRequest::RemoveDocument(address, None)),
         (Request::subscribe(&batch), SyncRequest::Subscribe(batch)),
     ] {
         assert_eq!(read(&request), Ok(expected));

@@ -117,3 +117,98 @@ mod embedded {
         check(move || std::future::ready(faulty.clone())).await.assert_ok();
     }
 }
+
+#[cfg(feature = "remote")]
+mod remote {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use sp_sync::backend::Backend;
+    use sp_sync::conformance::{Faulty, Subject, check};
+
+    use crate::remote::peer::Peer;
+    use crate::remote::proxy::{Faults, Proxy};
+    use crate::remote::remote;
+
+    /// Connections of their own to one service.
+    struct OneService(String);
+
+    #[async_trait]
+    impl Subject for OneService {
+        async fn open(&self) -> Arc<dyn Backend> {
+            Arc::new(remote(&self.0))
+        }
+
+        async fn reopen(&self, closed: Arc<dyn Backend>) -> Option<Arc<dyn Backend>> {
+            drop(closed);
+            Some(self.open().await)
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn remote_keeps_its_promises() {
+        let peer = Peer::start().await;
+        let report = check(OneService(peer.uri.clone())).await;
+        println!("{report}");
+        report.assert_ok();
+    }
+
+    #[tokio::test]
+    async fn remote_keeps_its_promises_on_one_thread_over_one_connection() {
+        let peer = Peer::start().await;
+        let shared = remote(&peer.uri);
+        check(move || std::future::ready(shared.clone())).await.assert_ok();
+        assert_eq!(peer.connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn remote_keeps_its_promises_over_a_slow_wire() {
+        let peer = Peer::start().await;
+        let delay_max = Duration::from_millis(4);
+        let proxy = Proxy::start(&peer.uri, Faults { delay_max, ..Faults::default() }).await;
+        check(OneService(proxy.uri.clone())).await.assert_ok();
+    }
+
+    #[tokio::test]
+    async fn a_faulty_remote_keeps_its_promises() {
+        let peer = Peer::start().await;
+        let faulty = Faulty::new(remote(&peer.uri), 13, super::HARMLESS);
+        check(move || std::future::ready(faulty.clone())).await.assert_ok();
+    }
+
+    #[cfg(feature = "server")]
+    mod served {
+        use sp_sync::backend::Memory;
+
+        use super::*;
+        use crate::remote::served::Served;
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn remote_over_a_server_over_memory_keeps_its_promises() {
+            let served = Served::over(Memory::new()).await;
+            let report = check(OneService(served.uri.clone())).await;
+            println!("{report}");
+            report.assert_ok();
+        }
+
+        #[tokio::test]
+        async fn remote_over_a_slow_wire_to_a_server_keeps_its_promises() {
+            let served = Served::over(Memory::new()).await;
+            let delay_max = Duration::from_millis(4);
+            let proxy = Proxy::start(&served.uri, Faults { delay_max, ..Faults::default() }).await;
+            check(OneService(proxy.uri.clone())).await.assert_ok();
+        }
+
+        #[cfg(feature = "embedded")]
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn remote_over_a_server_over_embedded_keeps_its_promises() {
+            let scratch = crate::embedded::Scratch::new();
+            let store = sp_sync::backend::Embedded::open(scratch.file()).await.unwrap();
+            let served = Served::over(store).await;
+            let report = check(OneService(served.uri.clone())).await;
+            println!("{report}");
+            report.assert_ok();
+        }
+    }
+}

@@ -38,7 +38,7 @@ fn rewrite(read: &SyncRequest, service: Option<&str>) -> Option<Request> {
             let data = text(update.data.as_ref());
             Request::update_document(service, address, data.as_deref(), update.ttl, update.if_match.as_ref())
         }
-        SyncRequest::RemoveDocument(address) => Request::remove_document(service, address),
+        SyncRequest::RemoveDocument(address, _) => Request::remove_document(service, address),
         SyncRequest::Subscribe(batch) => Request::subscribe(batch),
         _ => return None,
     })

@@ -57,6 +57,19 @@ impl Timestamp {
     }
 }
 
+#[cfg(feature = "remote")]
+impl Timestamp {
+    /// Reads the form of HTTP's `Date`: `Sun, 01 Mar 2026 09:30:00 GMT`.
+    pub(crate) fn parse_http(text: &str) -> Option<Self> {
+        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        let (_, date) = text.split_once(", ")?;
+        let mut parts = date.split(' ');
+        let (day, month, year, clock) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let month = MONTHS.find(month).filter(|at| month.len() == 3 && at % 3 == 0)? / 3 + 1;
+        Self::parse(&format!("{year}-{month:02}-{day}T{clock}Z"))
+    }
+}
+
 /// Three numbers of exactly so many digits.
 fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(separator);
@@ -156,6 +169,15 @@ mod tests {
         assert_eq!(ms("1970-01-01T00:00:01Z"), Some(1000));
         assert_eq!(ms("1970-01-01T00:00:01.5Z"), Some(1500));
         assert_eq!(ms("1970-01-01T00:00:01.123456789Z"), Some(1123));
+    }
+
+    #[cfg(feature = "remote")]
+    #[test]
+    fn dates_of_http_are_read() {
+        let ms = |text| Timestamp::parse_http(text).map(|time| time.to_string());
+        assert_eq!(ms("Sun, 01 Mar 2026 09:30:00 GMT").as_deref(), Some("2026-03-01T09:30:00.000Z"));
+        assert_eq!(ms("Sun, 01 anM 2026 09:30:00 GMT"), None);
+        assert_eq!(ms("yesterday"), None);
     }
 
     #[test]

@@ -1,0 +1,213 @@
+//! The task that owns the socket. It decides nothing: it moves bytes and watches the clock.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, pending, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use super::link::Shared;
+use super::machine::Output;
+use crate::limits::REMOTE_FAREWELL_WITHIN;
+use crate::socket::{Address, Dialer, Socket};
+use crate::twilsock::frame::Encoded;
+
+/// Where the service is, and how to get there.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) uri: String,
+    pub(super) address: Address,
+    pub(super) dialer: Dialer,
+    pub(super) frame_bytes_max: usize,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.uri)
+    }
+}
+
+type Connection = Box<WebSocketStream<Socket>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
+
+/// What the task has of the present attempt.
+#[derive(Default)]
+struct Wire {
+    attempt: u64,
+    opening: Option<Opening>,
+    reader: Option<SplitStream<Connection>>,
+    writer: Option<Writer>,
+}
+
+struct Writer {
+    sink: SplitSink<Connection, Message>,
+    frames: VecDeque<Encoded>,
+    /// Whether something was handed over that may not have left.
+    is_dirty: bool,
+}
+
+enum Happened {
+    Woken,
+    TimePassed,
+    Opened(Result<Connection, Error>),
+    Heard(Option<Result<Message, Error>>),
+    Written(Result<(), Error>),
+}
+
+/// Runs until the machine is closed.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut wire = Wire::default();
+    let mut farewells = Vec::new();
+    loop {
+        let (outputs, deadline, is_closed) = shared.quietly(|state, _| {
+            (std::mem::take(&mut state.socket), state.machine.deadline(), state.machine.is_closed())
+        });
+        for output in outputs {
+            wire.carry_out(output, &shared.place, &mut farewells);
+        }
+        farewells.retain(|farewell: &tokio::task::JoinHandle<()>| !farewell.is_finished());
+        if is_closed {
+            for farewell in farewells {
+                let _ = farewell.await;
+            }
+            return;
+        }
+        wire.follow(&shared, deadline).await;
+    }
+}
+
+impl Wire {
+    fn carry_out(&mut self, output: Output, place: &Place, farewells: &mut Vec<tokio::task::JoinHandle<()>>) {
+        match output {
+            Output::Connect(attempt) => {
+                *self = Self { attempt, opening: Some(Box::pin(open(place.clone()))), ..Self::default() };
+            }
+            Output::Send(frame) => {
+                if let Some(writer) = &mut self.writer {
+                    writer.frames.push_back(frame);
+                    writer.is_dirty = true;
+                }
+            }
+            Output::Drop(attempt) if attempt == self.attempt => {
+                if let Some(writer) = std::mem::take(self).writer {
+                    farewells.push(tokio::spawn(writer.farewell()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Waits for one thing and tells the machine.
+    async fn follow(&mut self, shared: &Shared, deadline: Option<Instant>) {
+        let happened = tokio::select! {
+            // Writing first: acknowledgements must not wait behind a flood that is read. Then time, which must pass
+            // however much there is to read; then reading; orders of the application last, they have a queue.
+            biased;
+            written = write(&mut self.writer) => Happened::Written(written),
+            () = at(deadline) => Happened::TimePassed,
+            opened = opened(&mut self.opening) => Happened::Opened(opened),
+            heard = read(&mut self.reader) => Happened::Heard(heard),
+            () = shared.wake.notified() => Happened::Woken,
+        };
+        let attempt = self.attempt;
+        match happened {
+            Happened::Woken | Happened::Written(Ok(())) => {}
+            Happened::TimePassed => shared.quietly(|state, moment| state.machine.tick(moment)),
+            Happened::Opened(Ok(connection)) => {
+                let (sink, reader) = connection.split();
+                self.opening = None;
+                self.reader = Some(reader);
+                self.writer = Some(Writer { sink, frames: VecDeque::new(), is_dirty: false });
+                shared.quietly(|state, moment| state.machine.socket_opened(attempt, moment));
+            }
+            Happened::Heard(Some(Ok(Message::Binary(message)))) => {
+                shared.quietly(|state, moment| state.machine.received(attempt, &message, moment));
+            }
+            // Twilsock: text is no frame; pings and pongs of this level mean nothing.
+            Happened::Heard(Some(Ok(message))) if !matches!(message, Message::Close(_)) => {}
+            Happened::Heard(_) | Happened::Opened(Err(_)) | Happened::Written(Err(_)) => {
+                *self = Self { attempt, ..Self::default() };
+                shared.quietly(|state, moment| state.machine.socket_failed(attempt, moment));
+            }
+        }
+    }
+}
+
+impl Writer {
+    /// Hands over what waits. Safe to drop: what was not handed over still waits.
+    async fn write(&mut self) -> Result<(), Error> {
+        while !self.frames.is_empty() {
+            poll_fn(|context| Pin::new(&mut self.sink).poll_ready(context)).await?;
+            if let Some(frame) = self.frames.pop_front() {
+                self.sink.start_send_unpin(Message::Binary(Bytes::from(frame.to_bytes())))?;
+            }
+        }
+        self.sink.flush().await?;
+        self.is_dirty = false;
+        Ok(())
+    }
+
+    /// Says the last word, if the other side still listens.
+    async fn farewell(mut self) {
+        let words = async {
+            if self.write().await.is_ok() {
+                let _ = self.sink.close().await;
+            }
+        };
+        let _ = timeout(REMOTE_FAREWELL_WITHIN, words).await;
+    }
+}
+
+async fn write(writer: &mut Option<Writer>) -> Result<(), Error> {
+    match writer {
+        Some(writer) if writer.is_dirty => writer.write().await,
+        _ => pending().await,
+    }
+}
+
+async fn read(reader: &mut Option<SplitStream<Connection>>) -> Option<Result<Message, Error>> {
+    match reader {
+        Some(reader) => reader.next().await,
+        None => pending().await,
+    }
+}
+
+async fn opened(opening: &mut Option<Opening>) -> Result<Connection, Error> {
+    match opening {
+        Some(opening) => opening.await,
+        None => pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+/// The machine bounds the time.
+async fn open(place: Place) -> Result<Connection, Error> {
+    let socket = place.dialer.dial(&place.address).await.map_err(Error::Io)?;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(place.frame_bytes_max))
+        .max_frame_size(Some(place.frame_bytes_max));
+    // Small frames: the default buffers are made for more.
+    let config = config.read_buffer_size(16 * 1_024).write_buffer_size(0);
+    let opened = client_async_with_config(place.uri.as_str(), socket, Some(config)).await;
+    opened.map(|(connection, _)| Box::new(connection)).map_err(|error| match error {
+        Error::Http(response) => Error::Io(io::Error::other(format!(
+            "the service answers {} instead of a WebSocket",
+            response.status()
+        ))),
+        other => other,
+    })
+}

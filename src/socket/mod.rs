@@ -1,0 +1,69 @@
+//! Sockets to services: TCP, through a proxy where the environment names one, with TLS where the address asks for it.
+//! Knows nothing of what travels on them.
+
+mod address;
+mod proxy;
+mod trust;
+
+use std::io;
+use std::path::PathBuf;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+pub(crate) use address::Address;
+pub(crate) use proxy::Proxies;
+use trust::Trust;
+
+/// A connected socket.
+pub(crate) type Socket = Box<dyn Io>;
+
+/// Bytes in both directions.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Opens sockets. Clones share what was read of certificates.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialer {
+    proxies: Proxies,
+    trust: Trust,
+}
+
+impl Dialer {
+    /// Trusts the system's certificates, and those in a PEM file if one is given.
+    pub(crate) fn new(proxies: Proxies, ca_file: Option<PathBuf>) -> Self {
+        Self { proxies, trust: Trust::new(ca_file) }
+    }
+
+    /// Connects. The caller bounds the time.
+    pub(crate) async fn dial(&self, address: &Address) -> io::Result<Socket> {
+        let stream = match self.proxies.of(address)? {
+            Some(proxy) => proxy.tunnel(address).await?,
+            None => tcp(&address.host, address.port).await?,
+        };
+        if !address.tls {
+            return Ok(Box::new(stream));
+        }
+        let name = ServerName::try_from(address.host.clone())
+            .map_err(|_| io::Error::other(format!("`{}` is no name of a host", address.host)))?;
+        let connector = TlsConnector::from(self.trust.config().await?);
+        let stream = connector.connect(name, stream).await;
+        Ok(Box::new(stream.map_err(|error| told("TLS with", &address.host, address.port, &error))?))
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await;
+    let stream = stream.map_err(|error| told("connecting to", host, port, &error))?;
+    // Small frames that wait for their answer are all there is.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// The same failure with what was attempted, and on what.
+fn told(doing: &str, host: &str, port: u16, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{doing} {host}:{port}: {error}"))
+}
