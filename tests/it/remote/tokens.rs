@@ -76,7 +76,7 @@ async fn a_client_with_a_provider_outlives_its_tokens() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(mint.made() >= 3, "{} tokens", mint.made());
-    client.close().await;
+    client.close().await.unwrap();
 }
 
 /// C64: no token is ever shown.
