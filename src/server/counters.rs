@@ -17,10 +17,6 @@ impl Count {
         self.0.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn add(&self, more: usize) {
-        self.0.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Relaxed);
-    }
-
     pub(crate) fn down(&self) {
         self.0.fetch_sub(1, Relaxed);
     }

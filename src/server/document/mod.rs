@@ -121,6 +121,7 @@ impl Core {
     ///
     /// # Cancel safety
     /// A write that was begun goes on.
+    #[allow(dead_code, reason = "for doors other than Twilsock")]
     pub(super) async fn change(
         self: &Arc<Self>,
         document: &DocumentId,
