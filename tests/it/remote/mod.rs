@@ -69,7 +69,7 @@ async fn until_removed(watch: &mut Watch) {
 }
 
 /// Waits until something holds that only other tasks bring about.
-async fn until(what: &str, holds: impl Fn() -> bool) {
+async fn until(what: &str, holds: impl Fn() -> bool + Sync) {
     let polling = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;

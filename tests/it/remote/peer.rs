@@ -89,6 +89,7 @@ enum Order {
     Cut,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a service states its own time")]
 fn now() -> Timestamp {
     Timestamp::from(SystemTime::now())
 }
@@ -181,7 +182,7 @@ impl Peer {
     pub(crate) fn overwrite(&self, name: &str, data: &str) {
         let mut state = self.state();
         match state.documents.contains_key(name) {
-            true => drop(state.update(name, Some(data.to_owned()), None, u64::MAX)),
+            true => state.update(name, Some(data.to_owned()), None, u64::MAX),
             false => state.create(name, data.to_owned(), None, self.inner.is_original),
         }
     }

@@ -16,7 +16,6 @@ use super::*;
 struct Desk {
     base: String,
     asked: Arc<Mutex<Vec<(String, Value)>>>,
-    given: Arc<AtomicUsize>,
 }
 
 impl Desk {
@@ -24,8 +23,8 @@ impl Desk {
     async fn start(answer: impl Fn(usize) -> (u16, Value) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());
-        let (asked, given): (Arc<Mutex<Vec<_>>>, Arc<AtomicUsize>) = Default::default();
-        let desk = Self { base, asked: asked.clone(), given: given.clone() };
+        let (asked, given): (Arc<Mutex<Vec<_>>>, AtomicUsize) = Default::default();
+        let desk = Self { base, asked: asked.clone() };
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (head, body) = request(&mut stream).await;
