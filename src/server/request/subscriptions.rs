@@ -25,7 +25,11 @@ pub(super) async fn subscribe(asked: Asked, batch: SubscriptionBatch) {
     };
     asked.answer(Response::json(200, answer.payload()));
     let mut unknown = Vec::new();
-    for entry in batch.entries {
+    for (number, entry) in batch.entries.into_iter().enumerate() {
+        if number >= core.limits.subscriptions_max.max(SYNC_SUBSCRIPTION_BATCH_MAX) {
+            fail(&peer, entry, &batch.correlation, Code::TooManySubscriptions.into());
+            continue;
+        }
         match (batch.action, entry.kind) {
             (SubscribeAction::Cancel, _) => cancel(&core, &peer, entry, &batch.correlation).await,
             (SubscribeAction::Establish, Some(Kind::Document)) => match core.names.met(&entry.sid) {
