@@ -61,6 +61,8 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
 
 pub use access::{Access, Admitted, Everything, Gatekeeper, Permissions, Refusal};
 pub use counters::{Count, Counters};
@@ -74,8 +76,23 @@ pub use tokens::{Attempts, Denied, JwtGatekeeper, TokenEndpoint, TokenPolicy, To
 
 use crate::limits::{SERVER_READ_BUFFER_BYTES, SERVER_WRITE_BUFFER_BYTES, TWILSOCK_HEADER_BYTES_MAX};
 
+/// Serves the routes of a service, and nothing else, until [`Service::shut_down`].
+///
+/// # Errors
+/// Those of the listener.
+pub async fn serve(service: &Service, listener: TcpListener) -> std::io::Result<()> {
+    let mut closing = service.core.running.closing();
+    let listener = listener.tap_io(|socket| {
+        // Small frames follow each other; put off until the one before is acknowledged, each would take 40 ms. A socket
+        // that refuses is gone already.
+        let _ = socket.set_nodelay(true);
+    });
+    let closed = async move { drop(closing.wait_for(|closing| *closing).await) };
+    axum::serve(listener, router(service)).with_graceful_shutdown(closed).await
+}
+
 /// The routes of a service, to be served alone or within an application of one's own: `/v3/wsconnect`, where the SDKs
-/// connect.
+/// connect. Sockets must have `TCP_NODELAY` set, as [`serve`] sets it, or every answer that follows another waits 40 ms.
 pub fn router(service: &Service) -> Router {
     Router::new().route("/v3/wsconnect", get(connect)).with_state(service.clone())
 }

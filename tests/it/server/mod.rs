@@ -71,8 +71,8 @@ impl Running {
         let service = builder.build().unwrap();
         let listener = tokio::net::TcpListener::bind(at).await.unwrap();
         let at = listener.local_addr().unwrap();
-        let router = server::router(&service);
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let served = service.clone();
+        let task = tokio::spawn(async move { server::serve(&served, listener).await.unwrap() });
         Self { service, at, task }
     }
 
