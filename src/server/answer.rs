@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::Refusal;
-use crate::limits::SERVER_REQUEST_WITHIN;
+use crate::limits::{SERVER_REQUEST_WITHIN, SERVER_REST_BYTES_MAX};
 use crate::twilsock::sync::{Code, SyncError};
 
 /// Where a number is explained. REST: part of every error body.
@@ -194,6 +194,14 @@ pub(super) fn finished(mut response: Response) -> Response {
 
 /// Around handlers: one that takes too long, perhaps because its body never ends, is given up.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: usize| length > SERVER_REST_BYTES_MAX)
+    {
+        // Not worth waiting for: no door takes more.
+        return finished(Problem::body_too_large().response());
+    }
     match timeout(SERVER_REQUEST_WITHIN, next.run(request)).await {
         Ok(response) => response,
         Err(_) => finished(Problem::new(408, 20500, "The request took too long").response()),

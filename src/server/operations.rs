@@ -154,7 +154,6 @@ impl Operations {
     }
 
     /// The routes: `/healthz` (the process answers), `/readyz` (and its store does too), `/metrics` (for Prometheus).
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .route("/healthz", get(async || text(StatusCode::OK, "ok\n".to_owned())))

@@ -167,7 +167,8 @@ impl fmt::Debug for Keys {
 
 fn sid(root: &mut Section<'_>, report: &mut Report<'_>, key: &'static str, prefix: &str) -> String {
     let given = root.required_text(report, key);
-    if !given.is_empty() && !(is_sid(&given) && given.starts_with(prefix)) {
+    let good = is_sid(&given) && given.starts_with(prefix);
+    if !good && !given.is_empty() {
         let instead = format!("write `{prefix}` and 32 lower-case hexadecimal digits");
         report.add(root.at(), &joined(&root.path, key), "this is no such SID", instead);
     }

@@ -57,9 +57,10 @@ impl Rest {
     }
 
     /// The routes: everything under `/v1/`.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
+            .route("/v1", any(door))
+            .route("/v1/", any(door))
             .route("/v1/{*rest}", any(door))
             .layer(DefaultBodyLimit::max(SERVER_REST_BYTES_MAX))
             .layer(axum::middleware::from_fn(answer::in_time))

@@ -9,8 +9,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::post;
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::super::answer::{self, Peer, Problem};
@@ -49,13 +48,27 @@ impl std::fmt::Debug for TokenEndpoint {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What the body of a request says.
+#[derive(Default)]
 struct Body {
-    #[serde(default)]
     identity: Option<String>,
-    #[serde(default)]
-    document_id: Option<String>,
+    document: Option<String>,
+}
+
+impl Body {
+    /// An object, or nothing at all. Other members are passed over.
+    fn read(body: &[u8]) -> Option<Self> {
+        if body.is_empty() {
+            return Some(Self::default());
+        }
+        let mut object: Map<String, Value> = serde_json::from_slice(body).ok()?;
+        let mut text = |key: &str| match object.remove(key) {
+            None | Some(Value::Null) => Some(None),
+            Some(Value::String(text)) => Some(Some(text)),
+            Some(_) => None,
+        };
+        Some(Self { identity: text("identity")?, document: text("documentId")? })
+    }
 }
 
 impl TokenEndpoint {
@@ -96,7 +109,6 @@ impl TokenEndpoint {
     }
 
     /// The route.
-    #[must_use]
     pub fn router(self) -> Router {
         let route = post(give).options(answer::preflight).fallback(answer::wrong_method);
         Router::new()
@@ -118,12 +130,9 @@ async fn give(State(inner): State<Inner>, peer: Peer, headers: HeaderMap, body: 
 async fn token(inner: &Inner, peer: Peer, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
     inner.attempts.begin(peer.address, Instant::now()).map_err(Problem::too_many_attempts)?;
     let bearer = bearer(headers).ok_or_else(Problem::not_authenticated)?;
-    let body: Body = match body.is_empty() {
-        true => Body { identity: None, document_id: None },
-        false => serde_json::from_slice(body).map_err(|_| Problem::not_json())?,
-    };
+    let body = Body::read(body).ok_or_else(Problem::not_json)?;
     let request =
-        TokenRequest { bearer, identity: body.identity.as_deref(), document: body.document_id.as_deref() };
+        TokenRequest { bearer, identity: body.identity.as_deref(), document: body.document.as_deref() };
     let identity = inner.policy.identify(request).await.map_err(|denied| {
         if denied != Denied::Unknown {
             inner.attempts.succeeded(peer.address, Instant::now());

@@ -51,6 +51,9 @@ fn forged(change: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>))
     format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature))
 }
 
+/// What a case does to header and claims.
+type Change = fn(&mut Map<String, Value>, &mut Map<String, Value>);
+
 fn refused(token: &str) -> u32 {
     verifier().verify(token, NOW).expect_err(token).code()
 }
@@ -118,7 +121,6 @@ fn the_negative_cases_of_the_page_have_its_codes() {
 
 #[test]
 fn the_other_refusals_have_their_codes() {
-    type Change = fn(&mut Map<String, Value>, &mut Map<String, Value>);
     let cases: [(Change, u32); 17] = [
         (|header, _| header["alg"] = json!("RS256"), 20102),
         (|header, _| header["alg"] = json!("hs256"), 20102),
@@ -168,7 +170,7 @@ fn what_fails_several_checks_is_refused_by_the_first() {
 
 #[test]
 fn unusual_but_good_tokens_are_accepted() {
-    let good: [fn(&mut Map<String, Value>, &mut Map<String, Value>); 5] = [
+    let good: [Change; 5] = [
         |_, claims| drop(claims.remove("iat")),
         |_, claims| claims["jti"] = json!(7),
         |_, claims| drop(claims.insert("nbf".into(), json!(NOW + 30))),

@@ -74,16 +74,18 @@ impl Desk {
 impl Running {
     fn of(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut said = String::new();
-        loop {
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let mut running = Self { child, out, url: String::new(), said: String::new() };
+        while running.url.is_empty() {
             let mut line = String::new();
-            assert!(out.read_line(&mut line).unwrap() > 0, "it ended: {said}{}", errors(&mut child));
-            if let Some(url) = line.strip_prefix("listening on ") {
-                return Self { child, out, url: url.trim().to_owned(), said };
+            let read = running.out.read_line(&mut line).unwrap();
+            assert!(read > 0, "it ended: {}{}", running.said, errors(&mut running.child));
+            match line.strip_prefix("listening on ") {
+                Some(url) => running.url = url.trim().to_owned(),
+                None => running.said += &line,
             }
-            said += &line;
         }
+        running
     }
 
     async fn client(&self) -> Client {

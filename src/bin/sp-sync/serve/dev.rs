@@ -51,8 +51,7 @@ pub(crate) async fn run(options: &Dev) -> Outcome<()> {
     let service = Service::builder(account, service, Memory::new(), gatekeeper);
     let service = service.base_url(format!("http://{address}")).build().map_err(|error| failed(&error))?;
     let minter = keys.minter().ok_or_else(|| Problem::Failed("there is no key".into()))?;
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let token = minter.mint(identity.as_str(), LIFETIME, now_s).map_err(|error| failed(&error))?;
+    let token = minter.mint(identity.as_str(), LIFETIME, now_s()).map_err(|error| failed(&error))?;
     let (sp_token, users) = login()?;
     let attempts = Attempts::default();
     let endpoint = TokenEndpoint::new(minter, users).attempts(attempts.clone()).lifetime(LIFETIME);
@@ -76,6 +75,11 @@ pub(crate) async fn run(options: &Dev) -> Outcome<()> {
     };
     Serve::new().run(listener, routes, stop).await;
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a token carries dates")]
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A random SP token, and the users file in which it may have any token.
