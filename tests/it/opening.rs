@@ -45,7 +45,9 @@ async fn a_builder_names_the_call_that_is_missing() {
         ),
     ];
     for (builder, expected) in cases {
-        assert_eq!(builder.connect().await.unwrap_err().to_string(), expected);
+        // With the feature `remote` there is another call that would do.
+        let error = builder.connect().await.unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
     }
 }
 
