@@ -51,8 +51,8 @@ mod request;
 mod rest;
 mod running;
 mod seeking;
-mod serve;
 mod service;
+mod sockets;
 mod tokens;
 
 use axum::Router;
@@ -70,8 +70,8 @@ pub use files::{FileError, Keys, TokenDigest, Users};
 pub use limits::Limits;
 pub use operations::{Durations, Operations, Timed};
 pub use rest::Rest;
-pub use serve::{Serve, Tls, TlsError};
 pub use service::{Builder, Service};
+pub use sockets::{Serve, Tls, TlsError};
 pub use tokens::{Attempts, Denied, JwtGatekeeper, TokenEndpoint, TokenPolicy, TokenRequest};
 
 use crate::limits::{SERVER_READ_BUFFER_BYTES, SERVER_WRITE_BUFFER_BYTES, TWILSOCK_HEADER_BYTES_MAX};
