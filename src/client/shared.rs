@@ -110,7 +110,6 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    #[expect(clippy::too_many_arguments, reason = "called once, by the builder")]
     pub(super) fn new(
         backend: Arc<dyn Backend>,
         id: DocumentId,

@@ -427,7 +427,7 @@ async fn many_responses_to_others_do_not_slow_a_client_down() {
         .map(|n| json!({ "action": "a", "_sp": { "id": format!("xxxxxxxxxxxxxxxxxxxx{n}"), "to": "y" } }))
         .collect();
     edit(&store, |document| drop(document.insert("onboardingActions".into(), json!(items)))).await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     page.set_sync(json!({ "a": 1 })).await.unwrap();
     page.set_sync(json!({ "a": 2 })).await.unwrap();
     let took = began.elapsed();

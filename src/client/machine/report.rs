@@ -31,10 +31,10 @@ impl Machine {
                         self.effects.push_back(Effect::Notice(notice));
                     }
                 }
-                (Operation::TakeResponse { executor, item }, Ok(Outcome::Done)) => {
-                    if !self.requests.took(&executor, &item, &self.config.by) {
-                        self.tell_unread(executor, &item, now);
-                    }
+                (Operation::TakeResponse { executor, item }, Ok(Outcome::Done))
+                    if !self.requests.took(&executor, &item, &self.config.by) =>
+                {
+                    self.tell_unread(executor, &item, now);
                 }
                 (Operation::Renew(executor), Ok(_)) => {
                     let renew_at = now + self.config.settings.renew_every();

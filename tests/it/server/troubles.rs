@@ -34,8 +34,8 @@ async fn every_failure_of_the_store_has_its_answer() {
         (Fate::Hang, 504, 20500, 500),
     ];
     for (fate, status, number, conditional) in cases {
-        let planned = fate.clone();
-        link.plan(move |call| if call == Call::Write { planned.clone() } else { Fate::Pass });
+        let planned = fate;
+        link.plan(move |call| if call == Call::Write { planned } else { Fate::Pass });
         let (code, said) = alice.call(Method::Post, PATH, json!({ "data": {} })).await;
         assert_eq!((code, &said["code"]), (status, &json!(number)), "{fate:?}");
         assert!(!said.to_string().contains("secret"));
