@@ -120,7 +120,7 @@ impl Settings {
 }
 
 /// More is a loop, not a try.
-const ATTEMPTS_MOST: u32 = 1_000;
+const ATTEMPTS_MOST: u32 = 100_000;
 
 fn within(name: &str, value: Duration, least: Duration) -> Result<()> {
     let most = limits::SETTING_MAX;

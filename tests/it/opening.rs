@@ -346,7 +346,7 @@ async fn settings_are_checked() {
             with(|s| s.retry_delay_min = Duration::from_secs(20)),
             "`retry_delay_max`: it is 10s and must be 20s to 30 days",
         ),
-        (with(|s| s.attempts_max = 0), "`attempts_max`: it must be 1 to 1000"),
+        (with(|s| s.attempts_max = 0), "`attempts_max`: it must be 1 to 100000"),
         (with(|s| s.waiting_max = 0), "`waiting_max`: it must be at least 1"),
         (
             with(|s| s.writes_per_second = Some(0.0)),

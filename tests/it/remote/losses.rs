@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sp_sync::backend::{Backend as _, BackendError, Remote};
 use sp_sync::token::Token;
-use sp_sync::{DocumentId, Identity, SyncClient};
+use sp_sync::{Batch, DocumentId, Identity, SyncClient};
 
 use super::peer::{Fate, Peer, is_write};
 use super::proxy::{Faults, Proxy};
@@ -122,7 +122,7 @@ async fn until_failed(watch: &mut Watch) {
 async fn clients_on_a_bad_wire_lose_nothing_and_repeat_nothing() {
     let peer = Peer::start().await;
     let delay_max = Duration::from_millis(2);
-    let faults = Faults { delay_max, swallow_one_in: 500, ..Faults::default() };
+    let faults = Faults { delay_max, swallow_one_in: 150, ..Faults::default() };
     let proxy = Proxy::start(&peer.uri, faults).await;
     let open = |who: &str| {
         SyncClient::builder()
@@ -136,7 +136,8 @@ async fn clients_on_a_bad_wire_lose_nothing_and_repeat_nothing() {
     const ALL: usize = 100;
     let sending = async {
         for number in 0..ALL {
-            sender.add_action_named("openExam", crate::support::numbered(number)).await.unwrap();
+            let batch = Batch::new().then_named("openExam", crate::support::numbered(number));
+            crate::support::add_patiently(&sender, batch).await;
             sender.set_sync(json!({ "sent": number })).await.unwrap();
         }
     };
