@@ -54,7 +54,7 @@ struct Epoch {
 /// A name somebody wrote or watches.
 #[derive(Debug)]
 struct Slot {
-    stored: Option<Stored>,
+    /// The document itself, which watchers look at.
     sender: watch::Sender<Option<Stored>>,
     /// The task that tells watchers of the expiry.
     expiry: Option<AbortHandle>,
@@ -97,7 +97,7 @@ impl State {
     /// Forgets names without document and watcher, whenever their number may have doubled.
     fn sweep(&mut self) {
         if self.documents.len() > 2 * self.swept_len + 64 {
-            self.documents.retain(|_, slot| slot.stored.is_some() || slot.sender.receiver_count() > 0);
+            self.documents.retain(|_, slot| slot.revision().is_some() || slot.sender.receiver_count() > 0);
             self.swept_len = self.documents.len();
         }
     }
@@ -113,7 +113,7 @@ impl State {
 
     fn remove(&mut self, id: &DocumentId) -> bool {
         let Some(slot) = self.documents.get_mut(id) else { return false };
-        let Some(Stored { revision, .. }) = slot.stored.take() else { return false };
+        let Some(revision) = slot.revision() else { return false };
         self.removed_revision_max = self.removed_revision_max.max(revision.0);
         slot.stop_expiry();
         if slot.sender.receiver_count() == 0 {
@@ -127,15 +127,15 @@ impl State {
 
 impl Slot {
     fn revision(&self) -> Option<Revision> {
-        self.stored.as_ref().map(|stored| stored.revision)
+        self.sender.borrow().as_ref().map(|stored| stored.revision)
     }
 
     fn expires(&self) -> Option<BackendTime> {
-        self.stored.as_ref().and_then(|stored| stored.expires)
+        self.sender.borrow().as_ref().and_then(|stored| stored.expires)
     }
 
     fn created(&self) -> Option<BackendTime> {
-        self.stored.as_ref().map(|stored| stored.created)
+        self.sender.borrow().as_ref().map(|stored| stored.created)
     }
 }
 
@@ -152,7 +152,7 @@ impl Backend for Memory {
     async fn read(&self, id: &DocumentId) -> Result<Option<Stored>, BackendError> {
         let mut state = self.shared.lock();
         let at = state.now();
-        let stored = state.slot(id, at).and_then(|slot| slot.stored.clone());
+        let stored = state.slot(id, at).and_then(|slot| slot.sender.borrow().clone());
         Ok(stored.map(|stored| Stored { at, ..stored }))
     }
 
@@ -178,7 +178,6 @@ impl Backend for Memory {
         let (document, created) = (write.document, created.unwrap_or(at));
         let stored = Stored { revision, document, expires, created, updated: at, at };
         let slot = state.documents.entry(id.clone()).or_insert_with(Slot::vacant);
-        slot.stored = Some(stored.clone());
         slot.sender.send_replace(Some(stored));
         if write.ttl != Ttl::Keep {
             slot.stop_expiry();
@@ -223,7 +222,7 @@ impl Directory for Memory {
         let mut state = self.shared.lock();
         let now = state.now();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let alive = |slot: &Slot| slot.stored.is_some() && slot.expires().is_none_or(|end| end > now);
+        let alive = |slot: &Slot| slot.revision().is_some() && slot.expires().is_none_or(|end| end > now);
         let names = state.documents.range((from, Bound::Unbounded)).filter(|(_, slot)| alive(slot));
         Ok(names.take(limit).map(|(id, _)| id.clone()).collect())
     }
@@ -239,7 +238,7 @@ impl Epoch {
 
 impl Slot {
     fn vacant() -> Self {
-        Self { stored: None, sender: watch::Sender::new(None), expiry: None }
+        Self { sender: watch::Sender::new(None), expiry: None }
     }
 
     fn stop_expiry(&mut self) {
