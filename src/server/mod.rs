@@ -61,7 +61,6 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
 pub use access::{Access, Admitted, Everything, Gatekeeper, Permissions, Refusal};
@@ -76,19 +75,11 @@ pub use tokens::{Attempts, Denied, JwtGatekeeper, TokenEndpoint, TokenPolicy, To
 
 use crate::limits::{SERVER_READ_BUFFER_BYTES, SERVER_WRITE_BUFFER_BYTES, TWILSOCK_HEADER_BYTES_MAX};
 
-/// Serves the routes of a service, and nothing else, until [`Service::shut_down`].
-///
-/// # Errors
-/// Those of the listener.
-pub async fn serve(service: &Service, listener: TcpListener) -> std::io::Result<()> {
+/// Serves the routes of a service, and nothing else, until [`Service::shut_down`], as [`Serve`] does by default.
+pub async fn serve(service: &Service, listener: TcpListener) {
     let mut closing = service.core.running.closing();
-    let listener = listener.tap_io(|socket| {
-        // Small frames follow each other; put off until the one before is acknowledged, each would take 40 ms. A socket
-        // that refuses is gone already.
-        let _ = socket.set_nodelay(true);
-    });
     let closed = async move { drop(closing.wait_for(|closing| *closing).await) };
-    axum::serve(listener, router(service)).with_graceful_shutdown(closed).await
+    Serve::new().run(listener, router(service), closed).await;
 }
 
 /// The routes of a service, to be served alone or within an application of one's own: `/v3/wsconnect`, where the SDKs

@@ -72,7 +72,7 @@ impl Running {
         let listener = tokio::net::TcpListener::bind(at).await.unwrap();
         let at = listener.local_addr().unwrap();
         let served = service.clone();
-        let task = tokio::spawn(async move { server::serve(&served, listener).await.unwrap() });
+        let task = tokio::spawn(async move { server::serve(&served, listener).await });
         Self { service, at, task }
     }
 

@@ -113,13 +113,15 @@ impl Machine {
             (Then::Remove(Some(expected), call), Ok(Some((stored, _)))) if stored.revision != expected => {
                 (call, Err(BackendError::Conflict))
             }
-            (Then::Remove(expect, call), Ok(Some((stored, sid)))) => {
+            (Then::Remove(expect, call), Ok(Some((_, sid)))) => {
                 let mut request = Request::remove_document(None, &Address::Sid(sid));
-                let now = self.count();
-                // A service of one's own compares it; the original's passes over it.
-                if expect.is_some()
-                    && let Known::State(state) = self.names.course(&id, now).known(stored.revision)
-                {
+                if let Some(expected) = expect {
+                    let now = self.count();
+                    // The answer to a write may have been quicker than this one to a read before it.
+                    let Known::State(state) = self.names.course(&id, now).known(expected) else {
+                        return self.settled(call, Err(BackendError::Conflict));
+                    };
+                    // A service of one's own compares it; the original's passes over it.
                     request.headers.push(("If-Match".into(), state.text.as_str().into()));
                 }
                 return self.ask(What::Delete(id, call), request, moment);

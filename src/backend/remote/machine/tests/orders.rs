@@ -56,6 +56,24 @@ fn a_late_answer_hides_no_newer_state() {
 }
 
 #[test]
+fn a_removal_of_a_revision_never_removes_a_newer_one() {
+    let mut bench = Bench::new();
+    let call = bench.call(|machine, call, moment| machine.write(id(), write(Expect::Absent), call, moment));
+    bench.answer("POST /v3/Documents ", &held(0));
+    let made = bench.written(call);
+    // The removal reads before the write and hears of it after the write's answer.
+    let removal = bench.call(|machine, call, moment| machine.remove(id(), Some(made), call, moment));
+    let late = bench.asked.pop_front().unwrap();
+    let next = write(Expect::Revision(made));
+    let call = bench.call(|machine, call, moment| machine.write(id(), next, call, moment));
+    bench.answer(&format!("POST /v3/Documents/{SID}"), &held(1));
+    assert_eq!(bench.written(call), Revision(2));
+    bench.hear(&found(0).frame(&late.0));
+    assert!(matches!(bench.settled(removal), Err(BackendError::Conflict)));
+    assert!(bench.asked.is_empty(), "nothing is removed");
+}
+
+#[test]
 fn a_request_without_an_answer_costs_the_connection() {
     let mut bench = Bench::new();
     let call = bench.call(|machine, call, moment| machine.write(id(), write(Expect::Absent), call, moment));
