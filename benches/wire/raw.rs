@@ -80,7 +80,7 @@ impl Subscriber {
 
     async fn send(&mut self, frame: &Encoded) {
         // A server that is gone is noticed by hearing nothing.
-        let _ = self.socket.send(Piece::Binary(frame.to_bytes().into())).await;
+        let _ = self.socket.send(Piece::Binary(frame.bytes().to_vec().into())).await;
     }
 
     async fn hear(&mut self) -> Option<Envelope> {

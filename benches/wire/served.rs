@@ -44,7 +44,13 @@ pub fn remote(at: SocketAddr, who: &str) -> Remote {
     remote.build().expect("the parts are good")
 }
 
-pub async fn client(at: SocketAddr, document: &str, who: &str, data: Value, settings: Settings) -> SyncClient {
+pub async fn client(
+    at: SocketAddr,
+    document: &str,
+    who: &str,
+    data: Value,
+    settings: Settings,
+) -> SyncClient {
     open(remote(at, who), document, who, data, settings).await
 }
 

@@ -117,6 +117,19 @@ impl Document {
         }
     }
 
+    /// The same for a text that is shared. It is kept for [`Document::to_json`] when it is compact already.
+    ///
+    /// # Errors
+    /// As [`Document::from_json`].
+    pub fn from_shared(text: &Arc<str>) -> Result<Self> {
+        let document = Self::from_json(text)?;
+        if document.size_bytes() == text.len() {
+            // Nothing else makes it: the document is new.
+            let _ = document.lazy.text.set(text.clone());
+        }
+        Ok(document)
+    }
+
     /// Takes apart an object that anybody may have written. Never fails: what has not the form it should is kept as
     /// data or passed over.
     #[must_use]

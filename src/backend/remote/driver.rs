@@ -147,7 +147,7 @@ impl Writer {
         while !self.frames.is_empty() {
             poll_fn(|context| Pin::new(&mut self.sink).poll_ready(context)).await?;
             if let Some(frame) = self.frames.pop_front() {
-                self.sink.start_send_unpin(Message::Binary(Bytes::from(frame.to_bytes())))?;
+                self.sink.start_send_unpin(Message::Binary(Bytes::from_owner(frame)))?;
             }
         }
         self.sink.flush().await?;

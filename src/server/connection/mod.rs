@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt as _;
 use tokio::sync::{mpsc, watch};
@@ -133,7 +134,7 @@ impl Connection {
         while let Some(output) = self.session.next_output() {
             match output {
                 Output::Send(frame) => {
-                    let message = Message::Binary(frame.to_bytes().into());
+                    let message = Message::Binary(Bytes::from_owner(frame));
                     self.within(|socket| Box::pin(socket.feed(message))).await?;
                     fed = true;
                 }

@@ -10,7 +10,7 @@ use super::{Asked, in_words_of, written};
 use crate::document::Document;
 use crate::id::DocumentId;
 use crate::twilsock::message::Response;
-use crate::twilsock::sync::{Address, Code, CreateDocument, Revision, SyncError, UpdateDocument};
+use crate::twilsock::sync::{Address, Code, CreateDocument, Data, Revision, SyncError, UpdateDocument};
 
 /// A request that changes a document that is there.
 pub(super) enum Asking {
@@ -31,7 +31,10 @@ pub(super) async fn create(asked: Asked, create: CreateDocument) {
     if !asked.may(&document).write {
         return asked.refuse(Code::NotAllowed.into());
     }
-    let data = Arc::new(Document::from_object(create.data.unwrap_or_default()));
+    let data = match create.data.as_ref().map(content).transpose() {
+        Ok(data) => data.unwrap_or_default(),
+        Err(error) => return asked.refuse(error),
+    };
     let address = Address::Name(document.as_str().to_owned());
     write(asked, address, document, Edit::Create { data, ttl: create.ttl }, 201).await;
 }
@@ -74,12 +77,19 @@ async fn change_found(asked: Asked, address: Address, document: DocumentId, aski
         Asking::Update(UpdateDocument { data, ttl, if_match })
             if (may.write || data.is_none()) && (may.manage || ttl.is_none()) =>
         {
-            Edit::Update { data: data.map(|data| Arc::new(Document::from_object(data))), ttl, if_match }
+            match data.as_ref().map(content).transpose() {
+                Ok(data) => Edit::Update { data, ttl, if_match },
+                Err(error) => return asked.refuse(error),
+            }
         }
         Asking::Remove(if_match) if may.manage => Edit::Remove { if_match },
         Asking::Update(_) | Asking::Remove(_) => return asked.refuse(Code::NotAllowed.into()),
     };
     write(asked, address, document, edit, 200).await;
+}
+
+fn content(data: &Data) -> Result<Arc<Document>, SyncError> {
+    Document::from_shared(data.text()).map(Arc::new).map_err(|_| Code::NotJson.into())
 }
 
 async fn write(asked: Asked, address: Address, document: DocumentId, edit: Edit, success: u16) {

@@ -1,8 +1,11 @@
 //! Bytes to frames.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-use super::{Fault, Frame, FrameError, LINE_END, MAGIC};
+use serde::Deserialize;
+
+use super::super::wire::Plain;
+use super::{Fault, Frame, FrameError, LINE_END, MAGIC, PayloadKind};
 use crate::limits::{TWILSOCK_HEADER_BYTES_MAX, TWILSOCK_ID_CHARS_MAX};
 
 /// Digits of a length that are read; more than any limit has.
@@ -24,11 +27,33 @@ impl<'a> Frame<'a> {
             return Err(Fault::Short { part: "header", stated: length, present }.at(start));
         }
         let end = start + length;
-        let header = header(&message[start..end]).map_err(|fault| fault.at(start))?;
+        let header = &message[start..end];
+        let core = core(header).map_err(|fault| fault.at(start))?;
         let rest = message[end..].strip_prefix(LINE_END).ok_or(Fault::LineEnd.at(end))?;
-        let payload = payload(&header, rest).map_err(|fault| fault.at(end + LINE_END.len()))?;
-        Ok(Self { header, payload })
+        let payload = payload(core.size, rest).map_err(|fault| fault.at(end + LINE_END.len()))?;
+        Ok(Self { header, method: core.method, id: core.id, kind: core.kind, payload })
     }
+}
+
+/// What every frame's header is read for; the rest is skipped until somebody asks.
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct Header<'a> {
+    #[serde(borrow)]
+    method: Plain<'a>,
+    #[serde(borrow)]
+    id: Plain<'a>,
+    #[serde(borrow)]
+    payload_type: Plain<'a>,
+    #[serde(borrow)]
+    payload_size: Plain<'a>,
+}
+
+struct Core<'a> {
+    method: Cow<'a, str>,
+    id: Cow<'a, str>,
+    kind: PayloadKind,
+    size: Size,
 }
 
 /// Where the header begins, and how long it says it is.
@@ -47,28 +72,54 @@ fn header_length(message: &[u8]) -> Result<(usize, usize), FrameError> {
     Ok((MAGIC.len() + digits + LINE_END.len(), length))
 }
 
-fn header(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
-    let header: Map<String, Value> = serde_json::from_slice(bytes).map_err(|_| Fault::Header)?;
-    let text = |field: &'static str| {
-        let value = header.get(field).and_then(Value::as_str).filter(|value| !value.is_empty());
-        value.ok_or(Fault::Field { field, expected: "text that is not empty" })
-    };
-    text("method")?;
-    if text("id")?.chars().count() > TWILSOCK_ID_CHARS_MAX {
+fn core(header: &[u8]) -> Result<Core<'_>, Fault> {
+    // A struct would be read from an array, too.
+    if header.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Fault::Header);
+    }
+    let header: Header<'_> = serde_json::from_slice(header).map_err(|_| Fault::Header)?;
+    let (method, id) = (text("method", header.method)?, text("id", header.id)?);
+    if id.chars().count() > TWILSOCK_ID_CHARS_MAX {
         return Err(Fault::Field { field: "id", expected: "text of at most 128 characters" });
     }
-    Ok(header)
+    let size = match header.payload_size {
+        Plain::Null => Size::Bytes(0),
+        Plain::Number(number) => number.as_u64().map_or(Size::Unreadable, Size::Bytes),
+        _ => Size::Unreadable,
+    };
+    Ok(Core { method, id, kind: kind(&header.payload_type), size })
+}
+
+fn text<'a>(field: &'static str, value: Plain<'a>) -> Result<Cow<'a, str>, Fault> {
+    match value {
+        Plain::Text(text) if !text.is_empty() => Ok(text),
+        _ => Err(Fault::Field { field, expected: "text that is not empty" }),
+    }
+}
+
+/// Twilsock: what begins with `application/json`, or says nothing, is JSON; what begins with `text/plain` is text;
+/// anything else is not read.
+fn kind(payload_type: &Plain<'_>) -> PayloadKind {
+    match payload_type {
+        Plain::Null => PayloadKind::Json,
+        Plain::Text(kind) if kind.starts_with("application/json") => PayloadKind::Json,
+        Plain::Text(kind) if kind.starts_with("text/plain") => PayloadKind::Text,
+        _ => PayloadKind::Other,
+    }
+}
+
+/// The payload's length by the header.
+enum Size {
+    Bytes(u64),
+    Unreadable,
 }
 
 /// Twilsock: where no size is stated, or 0, whatever follows is not read.
-fn payload<'a>(header: &Map<String, Value>, rest: &'a [u8]) -> Result<&'a [u8], Fault> {
-    let stated = match header.get("payload_size") {
-        None | Some(Value::Null) => 0,
-        Some(size) => size
-            .as_u64()
-            .and_then(|size| usize::try_from(size).ok())
-            .ok_or(Fault::Field { field: "payload_size", expected: "a number of bytes" })?,
+fn payload(size: Size, rest: &[u8]) -> Result<&[u8], Fault> {
+    let Size::Bytes(bytes) = size else {
+        return Err(Fault::Field { field: "payload_size", expected: "a number of bytes" });
     };
+    let stated = usize::try_from(bytes).unwrap_or(usize::MAX);
     let short = Fault::Short { part: "payload", stated, present: rest.len() };
     let (payload, behind) = rest.split_at_checked(stated).ok_or(short)?;
     if stated > 0 && !behind.is_empty() && behind != LINE_END {

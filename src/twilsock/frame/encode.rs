@@ -1,38 +1,63 @@
 //! Frames to bytes.
 
+use std::sync::Arc;
+
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{LINE_END, MAGIC, Payload};
 
-/// A frame ready to be sent. Its payload is shared, so that one notification costs each of many subscribers only a
-/// header of its own. A clone shares the header too: where the same id will do for all, so will the same frame.
-#[derive(Clone, Debug)]
-pub struct Encoded {
-    /// Magic line, header and its line end.
-    head: std::sync::Arc<[u8]>,
-    payload: Payload,
+/// A frame ready to be sent. Every clone shares its bytes: where the same id will do for all of many subscribers, one
+/// frame will.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded(Arc<[u8]>);
+
+/// The header as it is written down: what the frame is for, then the mirror's fields, then what it carries.
+#[derive(Serialize)]
+struct Header<'a, T> {
+    method: &'a str,
+    id: &'a str,
+    #[serde(flatten)]
+    mirror: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_type: Option<&'static str>,
+    payload_size: usize,
 }
 
 impl Encoded {
-    /// A frame with this header. `payload_size` is always set, `payload_type` where there is a payload and no type
-    /// yet; both keep their place when they have one. Twilsock: the trailing line end is sent after every payload,
-    /// because the Kotlin SDK wants it and the others accept it.
+    /// A frame of this method whose header has the fields of `mirror`, which is a struct or a map with string keys and
+    /// says nothing of the payload. Twilsock: the trailing line end is sent after every payload, because the Kotlin SDK
+    /// wants it and the others accept it.
     #[must_use]
-    pub fn new(mut header: Map<String, Value>, payload: Payload) -> Self {
+    pub fn of<T: Serialize>(method: &str, id: &str, mirror: &T, payload: &Payload) -> Self {
+        let payload_type = (!payload.is_empty()).then(|| payload.media_type());
+        let header = Header { method, id, mirror, payload_type, payload_size: payload.len() };
+        // Such a mirror always serialises.
+        Self::join(&serde_json::to_vec(&header).unwrap_or_default(), payload)
+    }
+
+    /// A frame with this header. `payload_size` is always set, `payload_type` where there is a payload and no type
+    /// yet; both keep their place when they have one.
+    #[must_use]
+    pub fn with_header(mut header: Map<String, Value>, payload: &Payload) -> Self {
         if !payload.is_empty() && !header.contains_key("payload_type") {
             header.insert("payload_type".into(), payload.media_type().into());
         }
         header.insert("payload_size".into(), payload.len().into());
-        let header = Value::Object(header).to_string();
+        Self::join(Value::Object(header).to_string().as_bytes(), payload)
+    }
+
+    fn join(header: &[u8], payload: &Payload) -> Self {
         let length = header.len().to_string();
-        let parts = [MAGIC, length.as_bytes(), LINE_END, header.as_bytes(), LINE_END];
-        Self { head: parts.concat().into(), payload }
+        let tail = if payload.is_empty() { b"" } else { LINE_END };
+        let parts = [MAGIC, length.as_bytes(), LINE_END, header, LINE_END, payload.bytes(), tail];
+        Self(parts.concat().into())
     }
 
     /// Bytes of the whole frame.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.head.len() + self.payload.len() + self.tail().len()
+        self.0.len()
     }
 
     /// Never: a frame has a header.
@@ -41,33 +66,16 @@ impl Encoded {
         false
     }
 
-    /// The frame in three pieces: head, payload, and the line end after a payload.
+    /// The frame, for a socket that takes whole messages.
     #[must_use]
-    pub fn parts(&self) -> [&[u8]; 3] {
-        [&self.head, self.payload.bytes(), self.tail()]
-    }
-
-    /// The frame in one piece, for a socket that takes whole messages.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.parts().concat()
-    }
-
-    /// The payload, which may be shared with other frames.
-    #[must_use]
-    pub fn payload(&self) -> &Payload {
-        &self.payload
-    }
-
-    fn tail(&self) -> &'static [u8] {
-        if self.payload.is_empty() { b"" } else { LINE_END }
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
-impl PartialEq for Encoded {
-    fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
+/// For sockets that share what they send.
+impl AsRef<[u8]> for Encoded {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
-
-impl Eq for Encoded {}

@@ -18,6 +18,8 @@ mod payload;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 pub use encode::Encoded;
@@ -29,11 +31,15 @@ const MAGIC: &[u8] = b"TWILSOCK V3.0 ";
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// A frame that was received: its header, and its payload still in the message. [`Frame::decode`] has seen to it that
-/// the header names a method and an id.
+/// A frame that was received, still in the message. [`Frame::decode`] has seen to it that the header names a method and
+/// an id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame<'a> {
-    header: Map<String, Value>,
+    /// The text of one JSON object.
+    header: &'a [u8],
+    method: Cow<'a, str>,
+    id: Cow<'a, str>,
+    kind: PayloadKind,
     payload: &'a [u8],
 }
 
@@ -41,19 +47,25 @@ impl<'a> Frame<'a> {
     /// What the frame is for, as the peer calls it.
     #[must_use]
     pub fn method(&self) -> &str {
-        self.text("method")
+        &self.method
     }
 
     /// The sender's name of this frame; its answer bears the same.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.text("id")
+        &self.id
     }
 
-    /// All fields, unknown ones included.
+    /// The header's text.
     #[must_use]
-    pub fn header(&self) -> &Map<String, Value> {
-        &self.header
+    pub fn header(&self) -> &'a [u8] {
+        self.header
+    }
+
+    /// All fields of the header, unknown ones included.
+    #[must_use]
+    pub fn fields(&self) -> Map<String, Value> {
+        serde_json::from_slice(self.header).unwrap_or_default()
     }
 
     /// The payload's bytes; empty when there is none.
@@ -62,26 +74,15 @@ impl<'a> Frame<'a> {
         self.payload
     }
 
-    /// How to read the payload. Twilsock: what begins with `application/json`, or says nothing, is JSON; what begins
-    /// with `text/plain` is text; anything else is not read.
+    /// How to read the payload.
     #[must_use]
     pub fn payload_kind(&self) -> PayloadKind {
-        match self.header.get("payload_type") {
-            None | Some(Value::Null) => PayloadKind::Json,
-            Some(Value::String(kind)) if kind.starts_with("application/json") => PayloadKind::Json,
-            Some(Value::String(kind)) if kind.starts_with("text/plain") => PayloadKind::Text,
-            Some(_) => PayloadKind::Other,
-        }
+        self.kind
     }
 
-    /// The header, and a copy of the payload that outlives the message.
+    /// A copy of the payload that outlives the message.
     #[must_use]
-    pub fn into_parts(self) -> (Map<String, Value>, Payload) {
-        let payload = Payload::new(self.payload_kind(), self.payload);
-        (self.header, payload)
-    }
-
-    fn text(&self, field: &str) -> &str {
-        self.header.get(field).and_then(Value::as_str).unwrap_or_default()
+    pub fn to_payload(&self) -> Payload {
+        Payload::new(self.kind, self.payload)
     }
 }

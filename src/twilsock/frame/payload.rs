@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// How a payload is to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,9 +75,10 @@ impl Payload {
         self.kind
     }
 
-    /// The value of a JSON payload; `None` where there is none, or another kind, or another form.
+    /// The value of a JSON payload, which may borrow from it; `None` where there is none, or another kind, or another
+    /// form.
     #[must_use]
-    pub fn parse<T: DeserializeOwned>(&self) -> Option<T> {
+    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
         match self.kind {
             PayloadKind::Json if !self.is_empty() => serde_json::from_slice(&self.bytes).ok(),
             _ => None,

@@ -30,15 +30,15 @@ fn object(value: Value) -> Map<String, Value> {
 fn a_ping_is_these_66_bytes() {
     let frame = decode(PING).unwrap();
     assert_eq!((frame.method(), frame.id(), frame.payload()), ("ping", "TM01", &b""[..]));
-    let encoded = Encoded::new(object(json!({ "method": "ping", "id": "TM01" })), Payload::none());
-    assert_eq!((encoded.to_bytes().as_slice(), encoded.len()), (PING, 66));
+    let encoded = Encoded::with_header(object(json!({ "method": "ping", "id": "TM01" })), &Payload::none());
+    assert_eq!((encoded.bytes(), encoded.len()), (PING, 66));
 }
 
 #[test]
 fn a_notification_counts_bytes_and_ends_with_a_line_end() {
     let header = json!({ "method": "notification", "id": "TM02", "message_type": "twilio.sync.event" });
-    let encoded = Encoded::new(object(header), Payload::json(&json!({ "k": "čaj 🐴" })));
-    let bytes = encoded.to_bytes();
+    let encoded = Encoded::with_header(object(header), &Payload::json(&json!({ "k": "čaj 🐴" })));
+    let bytes = encoded.bytes();
     assert!(bytes.starts_with(b"TWILSOCK V3.0 124\r\n"));
     assert!(bytes.ends_with("{\"k\":\"čaj 🐴\"}\r\n".as_bytes()));
     assert_eq!(bytes.len(), 164);
@@ -72,7 +72,7 @@ fn without_a_size_nothing_behind_the_header_is_read() {
 fn unknown_methods_and_fields_are_kept() {
     let bytes = message(r#"{"method":"something_new","id":"a","more":[1]}"#, b"");
     let frame = decode(&bytes).unwrap();
-    assert_eq!((frame.method(), frame.header().get("more")), ("something_new", Some(&json!([1]))));
+    assert_eq!((frame.method(), frame.fields().get("more")), ("something_new", Some(&json!([1]))));
 }
 
 #[test]
@@ -127,7 +127,8 @@ fn a_size_is_a_whole_number_that_exists() {
 #[test]
 fn every_prefix_of_a_frame_is_refused_and_never_a_panic() {
     let header = json!({ "method": "message", "id": "a" });
-    let bytes = Encoded::new(object(header), Payload::from_json_text("{\"a\":1}".into())).to_bytes();
+    let encoded = Encoded::with_header(object(header), &Payload::from_json_text("{\"a\":1}".into()));
+    let bytes = encoded.bytes();
     let whole = bytes.len() - LINE_END.len();
     for end in 0..whole {
         decode(&bytes[..end]).unwrap_err();
@@ -136,17 +137,25 @@ fn every_prefix_of_a_frame_is_refused_and_never_a_panic() {
 }
 
 #[test]
-fn many_frames_share_one_payload() {
+fn clones_of_a_frame_share_its_bytes() {
     let payload = Payload::json(&json!({ "data": "x".repeat(1000) }));
-    let frames: Vec<Encoded> = (0..3)
-        .map(|n| {
-            Encoded::new(object(json!({ "method": "notification", "id": n.to_string() })), payload.clone())
-        })
-        .collect();
-    let at = payload.bytes().as_ptr();
-    assert!(frames.iter().all(|frame| frame.payload().bytes().as_ptr() == at));
-    let copy = frames[0].clone();
-    assert_eq!(copy.parts().map(<[u8]>::as_ptr), frames[0].parts().map(<[u8]>::as_ptr));
+    let frame = Encoded::of("notification", "n", &json!({}), &payload);
+    assert_eq!(frame.clone().bytes().as_ptr(), frame.bytes().as_ptr());
+}
+
+#[test]
+fn a_mirror_stands_between_what_every_header_begins_and_ends_with() {
+    let payload = Payload::json(&json!({}));
+    let frame = Encoded::of("notification", "n", &json!({ "b": [1], "a": null }), &payload);
+    let header = r#"{"method":"notification","id":"n","b":[1],"a":null,"payload_type":"application/json","payload_size":2}"#;
+    let expected = format!("TWILSOCK V3.0 {}\r\n{header}\r\n{{}}\r\n", header.len());
+    assert_eq!(frame.bytes(), expected.as_bytes());
+}
+
+#[test]
+fn fields_that_stand_twice_are_refused() {
+    let twice = message(r#"{"method":"x","id":"a","id":"b"}"#, b"");
+    assert_eq!(fault(&twice).1, Fault::Header);
 }
 
 #[test]
@@ -159,5 +168,5 @@ fn what_it_carries_is_never_printed() {
 #[test]
 fn no_payload_is_of_no_kind() {
     let bytes = message(r#"{"method":"x","id":"a","payload_type":"image/png"}"#, b"");
-    assert_eq!(decode(&bytes).unwrap().into_parts().1, Payload::none());
+    assert_eq!(decode(&bytes).unwrap().to_payload(), Payload::none());
 }

@@ -1,11 +1,10 @@
 //! The end of a session, and refusals, which look alike.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
 use super::super::wire::{self, lenient};
-use super::{BackoffPolicy, Status, encode};
+use super::{BackoffPolicy, Status};
 
 /// Why the other side does not go on, and when to come back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ struct Wire {
 
 impl Close {
     /// Reads leniently: a session ends however badly its end is worded.
-    pub(super) fn read(header: Map<String, Value>, payload: &Payload) -> Self {
+    pub(super) fn read(header: &[u8], payload: &Payload) -> Self {
         let wire = wire::read::<Wire>(header).unwrap_or(Wire { status: None });
         let backoff = BackoffPolicy::read(payload);
         Self { why: wire.status.map(|status| Refusal { status, backoff }) }
@@ -44,7 +43,7 @@ impl Close {
     pub fn frame(&self, id: &str) -> Encoded {
         match &self.why {
             Some(why) => why.encode("close", id),
-            None => encode("close", id, &Wire { status: None }, Payload::none()),
+            None => Encoded::of("close", id, &Wire { status: None }, &Payload::none()),
         }
     }
 }
@@ -70,6 +69,6 @@ impl Refusal {
 
     fn encode(&self, method: &str, id: &str) -> Encoded {
         let payload = self.backoff.map_or_else(Payload::none, BackoffPolicy::payload);
-        encode(method, id, &Wire { status: Some(self.status.clone()) }, payload)
+        Encoded::of(method, id, &Wire { status: Some(self.status.clone()) }, &payload)
     }
 }

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
 use super::super::wire::{self, lenient, lenient_list};
-use super::encode;
 use crate::token::Token;
 
 /// Who calls and what it understands. Only the token is required.
@@ -73,7 +72,7 @@ impl Init {
         Self { token, continuation_token, capabilities, metadata, registrations: None, tweaks: None }
     }
 
-    pub(super) fn read(header: Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn read(header: &[u8]) -> Result<Self, String> {
         let wire: Wire = wire::read(header)?;
         Ok(Self {
             token: Token::new(wire.token),
@@ -96,6 +95,6 @@ impl Init {
             registrations: self.registrations.clone().map(Registrations),
             tweaks: self.tweaks.clone(),
         };
-        encode("init", id, &wire, Payload::none())
+        Encoded::of("init", id, &wire, &Payload::none())
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
 use super::super::wire::{self, lenient, lenient_list};
-use super::{DATA_SYNC, Refusal, Registration, Status, encode};
+use super::{DATA_SYNC, Refusal, Registration, Status};
 
 /// The answer to [`Init`](super::Init).
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +84,7 @@ struct Wire {
 }
 
 impl Accepted {
-    pub(super) fn read(header: Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn read(header: &[u8]) -> Result<Self, String> {
         let wire: Wire = wire::read(header)?;
         let storage = wire.offline_storage.unwrap_or_default().into_iter();
         Ok(Self {
@@ -113,7 +112,7 @@ impl Accepted {
             init_registrations: self.registrations.clone(),
             account_descriptor: self.account.clone(),
         };
-        encode("reply", id, &wire, Payload::none())
+        Encoded::of("reply", id, &wire, &Payload::none())
     }
 }
 

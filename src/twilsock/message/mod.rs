@@ -24,7 +24,6 @@ mod telemetry;
 mod tests;
 mod update;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use backoff::BackoffPolicy;
@@ -40,7 +39,6 @@ pub use telemetry::{Telemetry, TelemetryEvent};
 pub use update::Update;
 
 use super::frame::{Encoded, Frame, Payload};
-use super::wire;
 
 /// The product whose grant a Sync session uses; its registration and its instance bear the same name.
 pub const DATA_SYNC: &str = "data_sync";
@@ -105,23 +103,26 @@ impl Envelope {
     /// # Errors
     /// [`MessageError`] when the header lacks what its method needs.
     pub fn read(frame: Frame<'_>) -> Result<Self, MessageError> {
-        let (id, method) = (frame.id().to_owned(), frame.method().to_owned());
-        let (header, payload) = frame.into_parts();
-        let read = match method.as_str() {
+        let (id, header) = (frame.id().to_owned(), frame.header());
+        let read = match frame.method() {
             "init" => Init::read(header).map(Message::Init),
-            "message" => Request::read(header, payload).map(Message::Request),
+            "message" => Request::read(header, frame.to_payload()).map(Message::Request),
             "update" => Update::read(header).map(Message::Update),
             "telemetry.v1" => Ok(Message::Telemetry(Telemetry::read(header))),
-            "close" => Ok(Message::Close(Close::read(header, &payload))),
+            "close" => Ok(Message::Close(Close::read(header, &frame.to_payload()))),
             "ping" => Ok(Message::Ping),
-            "notification" => Notification::read(header, payload).map(Message::Notification),
+            "notification" => Notification::read(header, frame.to_payload()).map(Message::Notification),
             "client_update" => ClientUpdate::read(header).map(Message::ClientUpdate),
-            "reply" => Reply::read(header, payload).map(Message::Reply),
-            _ => return Ok(Self { id, message: Message::Unknown { method, header, payload } }),
+            "reply" => Reply::read(header, frame.to_payload()).map(Message::Reply),
+            method => Ok(Message::Unknown {
+                method: method.to_owned(),
+                header: frame.fields(),
+                payload: frame.to_payload(),
+            }),
         };
         match read {
             Ok(message) => Ok(Self { id, message }),
-            Err(why) => Err(MessageError { id, method, why }),
+            Err(why) => Err(MessageError { id, method: frame.method().to_owned(), why }),
         }
     }
 }
@@ -129,14 +130,5 @@ impl Envelope {
 /// A `ping` frame.
 #[must_use]
 pub fn ping(id: &str) -> Encoded {
-    encode("ping", id, &(), Payload::none())
-}
-
-/// A frame of this method: `method` and `id` first, then the mirror's fields.
-fn encode<T: Serialize>(method: &str, id: &str, mirror: &T, payload: Payload) -> Encoded {
-    let mut header = Map::new();
-    header.insert("method".into(), method.into());
-    header.insert("id".into(), id.into());
-    header.extend(wire::fields(mirror));
-    Encoded::new(header, payload)
+    Encoded::of("ping", id, &Map::new(), &Payload::none())
 }

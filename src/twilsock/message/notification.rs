@@ -1,11 +1,9 @@
 //! What a server says unasked.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
 use super::super::wire;
-use super::encode;
 
 /// Something happened. The payload is a Sync message; see [`SyncMessage`](super::super::sync::SyncMessage).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +50,7 @@ struct ClientUpdateWire {
 const TOKEN_ABOUT_TO_EXPIRE: &str = "token_about_to_expire";
 
 impl Notification {
-    pub(super) fn read(header: Map<String, Value>, payload: Payload) -> Result<Self, String> {
+    pub(super) fn read(header: &[u8], payload: Payload) -> Result<Self, String> {
         let wire: NotificationWire = wire::read(header)?;
         Ok(Self { message_type: wire.message_type, payload })
     }
@@ -62,12 +60,12 @@ impl Notification {
     pub fn frame(&self, id: &str) -> Encoded {
         let message_type = self.message_type.clone();
         let wire = NotificationWire { message_type, notification_ctx_id: Some(String::new()) };
-        encode("notification", id, &wire, self.payload.clone())
+        Encoded::of("notification", id, &wire, &self.payload)
     }
 }
 
 impl ClientUpdate {
-    pub(super) fn read(header: Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn read(header: &[u8]) -> Result<Self, String> {
         let wire: ClientUpdateWire = wire::read(header)?;
         let kind = match wire.client_update_type.as_str() {
             TOKEN_ABOUT_TO_EXPIRE => ClientUpdateKind::TokenAboutToExpire,
@@ -84,6 +82,6 @@ impl ClientUpdate {
             ClientUpdateKind::Other(kind) => kind.clone(),
         };
         let wire = ClientUpdateWire { client_update_type, client_update_message: self.message.clone() };
-        encode("client_update", id, &wire, Payload::none())
+        Encoded::of("client_update", id, &wire, &Payload::none())
     }
 }

@@ -1,17 +1,18 @@
 //! Answers.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
-use super::{Accepted, BackoffPolicy, InitReply, Refusal, Response, Status, encode};
+use super::super::wire;
+use super::{Accepted, BackoffPolicy, InitReply, Refusal, Response, Status};
 
 /// The answer to an earlier frame. What it means depends on that frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// How the frame was taken. Of a request this says nothing about the HTTP outcome.
     pub status: Status,
-    header: Map<String, Value>,
+    /// The header's text: the rest of it is read when it is known what was asked.
+    header: Box<[u8]>,
     payload: Payload,
 }
 
@@ -31,15 +32,14 @@ impl Status {
     /// The frame that answers the frame of this id with this status alone.
     #[must_use]
     pub fn reply(&self, id: &str) -> Encoded {
-        encode("reply", id, &Wire { status: self.clone() }, Payload::none())
+        Encoded::of("reply", id, &Wire { status: self.clone() }, &Payload::none())
     }
 }
 
 impl Reply {
-    pub(super) fn read(mut header: Map<String, Value>, payload: Payload) -> Result<Self, String> {
-        let status = header.remove("status").ok_or("missing field `status`")?;
-        let status = serde_json::from_value(status).map_err(|_| "`status` has no code")?;
-        Ok(Self { status, header, payload })
+    pub(super) fn read(header: &[u8], payload: Payload) -> Result<Self, String> {
+        let Wire { status } = wire::read(header)?;
+        Ok(Self { status, header: header.into(), payload })
     }
 
     /// Why it refuses, and when to come back.
@@ -54,7 +54,7 @@ impl Reply {
     /// In words, when it does not have the form of one.
     pub fn into_init(self) -> Result<InitReply, String> {
         match self.status.is_success() {
-            true => Accepted::read(self.header).map(InitReply::Accepted),
+            true => Accepted::read(&self.header).map(InitReply::Accepted),
             false => Ok(InitReply::Refused(self.refusal())),
         }
     }
@@ -65,14 +65,8 @@ impl Reply {
     /// [`Refusal`] when the transport did not carry the request out; 502 when the answer does not have the form of one.
     pub fn into_response(self) -> Result<Response, Refusal> {
         match self.status.is_success() {
-            true => Response::read(self.header, self.payload).map_err(|_| Status::new(502).into()),
+            true => Response::read(&self.header, self.payload).map_err(|_| Status::new(502).into()),
             false => Err(self.refusal()),
         }
-    }
-
-    /// Fields beside the status.
-    #[must_use]
-    pub fn header(&self) -> &Map<String, Value> {
-        &self.header
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
-use super::super::{percent, wire};
-use super::{DATA_SYNC, encode};
+use super::super::percent;
+use super::super::wire::{self, Pairs};
+use super::DATA_SYNC;
 
 /// What to do with the resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,9 +55,9 @@ struct Http {
     path: String,
     method: String,
     #[serde(default)]
-    params: Option<Map<String, Value>>,
+    params: Pairs,
     #[serde(default)]
-    headers: Option<Map<String, Value>>,
+    headers: Pairs,
 }
 
 impl Request {
@@ -93,13 +93,15 @@ impl Request {
         self.path.iter().map(|segment| format!("/{}", percent::encode(segment))).collect()
     }
 
-    pub(super) fn read(header: Map<String, Value>, payload: Payload) -> Result<Self, String> {
+    pub(super) fn read(header: &[u8], payload: Payload) -> Result<Self, String> {
         let wire: Wire = wire::read(header)?;
         let http = wire.http_request;
         let method = Method::read(&http.method).ok_or("the method is none of GET, POST, PUT and DELETE")?;
         let path = http.path.strip_prefix('/').ok_or("the path does not begin with a slash")?;
         let path = path.split('/').map(percent::decode).collect::<Option<_>>();
-        let params = pairs(http.params, percent::decode_parameter);
+        let params =
+            http.params.0.into_iter().map(|(name, value)| Some((name, percent::decode_parameter(&value)?)));
+        let params = params.collect::<Option<_>>();
         let reads_body = matches!(method, Method::Post | Method::Put);
         Ok(Self {
             grant: wire.active_grant,
@@ -107,60 +109,24 @@ impl Request {
             method,
             path: path.ok_or("the path is not percent-encoded UTF-8")?,
             params: params.ok_or("a parameter is not percent-encoded UTF-8")?,
-            headers: pairs(http.headers, |value| Some(value.to_owned())).unwrap_or_default(),
+            headers: http.headers.0,
             body: if reads_body { payload } else { Payload::none() },
         })
     }
 
-    /// The frame. Twilsock: a value stands alone as text, values of one name as an array; parameters stay encoded.
+    /// The frame. Twilsock: parameters stay encoded.
     #[must_use]
     pub fn frame(&self, id: &str) -> Encoded {
+        let params = self.params.iter().map(|(name, value)| (name.clone(), percent::encode(value)));
         let http_request = Http {
             host: self.host.clone(),
             path: self.path_text(),
             method: self.method.to_string(),
-            params: Some(object(&self.params, percent::encode)),
-            headers: Some(object(&self.headers, str::to_owned)),
+            params: Pairs(params.collect()),
+            headers: Pairs(self.headers.clone()),
         };
-        encode("message", id, &Wire { active_grant: self.grant.clone(), http_request }, self.body.clone())
+        Encoded::of("message", id, &Wire { active_grant: self.grant.clone(), http_request }, &self.body)
     }
-}
-
-/// Twilsock: values are text or arrays of text, both in parameters and in headers. Other JSON is passed over.
-fn pairs(
-    object: Option<Map<String, Value>>,
-    decode: impl Fn(&str) -> Option<String>,
-) -> Option<Vec<(String, String)>> {
-    let mut pairs = Vec::new();
-    for (name, value) in object.unwrap_or_default() {
-        let values = match value {
-            Value::Array(values) => values,
-            value => vec![value],
-        };
-        for value in values {
-            match value {
-                Value::String(text) => pairs.push((name.clone(), decode(&text)?)),
-                Value::Number(_) | Value::Bool(_) => pairs.push((name.clone(), value.to_string())),
-                _ => {}
-            }
-        }
-    }
-    Some(pairs)
-}
-
-fn object(pairs: &[(String, String)], encode: impl Fn(&str) -> String) -> Map<String, Value> {
-    let mut object = Map::new();
-    for (name, value) in pairs {
-        let value = Value::String(encode(value));
-        match object.get_mut(name) {
-            None => {
-                object.insert(name.clone(), value);
-            }
-            Some(Value::Array(values)) => values.push(value),
-            Some(first) => *first = Value::Array(vec![first.take(), value]),
-        }
-    }
-    object
 }
 
 impl Method {

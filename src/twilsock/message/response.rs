@@ -1,11 +1,10 @@
 //! The answer to a request, in the form of HTTP.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
-use super::super::wire::{self, lenient};
-use super::{Status, encode};
+use super::super::wire::{self, Pairs, lenient};
+use super::Status;
 
 /// The answer to a [`Request`](super::Request) that was carried out or refused by the service. Twilsock: the transport
 /// status beside it is 200 whatever the outcome; anything else makes the Kotlin SDK drop the connection.
@@ -26,7 +25,7 @@ struct Wire {
     #[serde(default, deserialize_with = "lenient")]
     http_status: Option<Status>,
     #[serde(default, deserialize_with = "lenient")]
-    http_headers: Option<Map<String, Value>>,
+    http_headers: Option<Pairs>,
 }
 
 impl Response {
@@ -49,27 +48,20 @@ impl Response {
     }
 
     /// Twilsock: the Kotlin SDK takes 200 where there is no `http_status`.
-    pub(super) fn read(header: Map<String, Value>, body: Payload) -> Result<Self, String> {
+    pub(super) fn read(header: &[u8], body: Payload) -> Result<Self, String> {
         let wire: Wire = wire::read(header)?;
         let code = wire.http_status.map_or(200, |status| status.code);
-        let headers =
-            wire.http_headers.unwrap_or_default().into_iter().filter_map(|(name, value)| match value {
-                Value::String(text) => Some((name, text)),
-                Value::Number(_) | Value::Bool(_) => Some((name, value.to_string())),
-                _ => None,
-            });
-        Ok(Self { code, headers: headers.collect(), body })
+        Ok(Self { code, headers: wire.http_headers.unwrap_or_default().0, body })
     }
 
     /// The frame that answers the request of this id.
     #[must_use]
     pub fn frame(&self, id: &str) -> Encoded {
-        let headers = self.headers.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
         let wire = Wire {
             status: Some(Status::ok()),
             http_status: Some(Status::new(self.code)),
-            http_headers: Some(headers.collect()),
+            http_headers: Some(Pairs(self.headers.clone())),
         };
-        encode("reply", id, &wire, self.body.clone())
+        Encoded::of("reply", id, &wire, &self.body)
     }
 }

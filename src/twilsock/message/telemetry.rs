@@ -1,11 +1,9 @@
 //! What a client measured.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
 use super::super::wire::{self, lenient_list};
-use super::encode;
 
 /// Durations of a client's steps. Nobody answers, and a server may ignore them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,13 +34,13 @@ pub struct TelemetryEvent {
 }
 
 impl Telemetry {
-    pub(super) fn read(header: Map<String, Value>) -> Self {
+    pub(super) fn read(header: &[u8]) -> Self {
         wire::read(header).unwrap_or_default()
     }
 
     /// The frame.
     #[must_use]
     pub fn frame(&self, id: &str) -> Encoded {
-        encode("telemetry.v1", id, self, Payload::none())
+        Encoded::of("telemetry.v1", id, self, &Payload::none())
     }
 }

@@ -7,20 +7,20 @@ use crate::limits::TWILSOCK_FRAME_BYTES_MAX;
 use crate::token::Token;
 
 fn read(encoded: &Encoded) -> Envelope {
-    let bytes = encoded.to_bytes();
+    let bytes = encoded.bytes();
     Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
 }
 
 fn header(encoded: &Encoded) -> Value {
-    let bytes = encoded.to_bytes();
-    Value::Object(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().header().clone())
+    let bytes = encoded.bytes();
+    Value::Object(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().fields())
 }
 
 /// Reads a frame with this header.
 fn given(header: Value, payload: &str) -> Result<Envelope, MessageError> {
     let Value::Object(header) = header else { panic!() };
-    let encoded = Encoded::new(header, Payload::from_json_text(payload.to_owned()));
-    let bytes = encoded.to_bytes();
+    let encoded = Encoded::with_header(header, &Payload::from_json_text(payload.to_owned()));
+    let bytes = encoded.bytes();
     Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap())
 }
 

@@ -1,11 +1,9 @@
 //! A newer token for a running session.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::super::frame::{Encoded, Payload};
 use super::super::wire;
-use super::encode;
 use crate::token::Token;
 
 /// A client renews its token. Twilsock: it carries nothing else, and is answered by a bare status.
@@ -21,7 +19,7 @@ struct Wire {
 }
 
 impl Update {
-    pub(super) fn read(header: Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn read(header: &[u8]) -> Result<Self, String> {
         let wire: Wire = wire::read(header)?;
         Ok(Self { token: Token::new(wire.token) })
     }
@@ -29,6 +27,6 @@ impl Update {
     /// The frame.
     #[must_use]
     pub fn frame(&self, id: &str) -> Encoded {
-        encode("update", id, &Wire { token: self.token.secret().to_owned() }, Payload::none())
+        Encoded::of("update", id, &Wire { token: self.token.secret().to_owned() }, &Payload::none())
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::super::frame::Payload;
-use super::super::wire::{self, lenient};
+use super::super::wire::lenient;
 use super::text::with_member;
-use super::{EventId, Kind, Revision, Timestamp};
+use super::{Data, EventId, Kind, Revision, Timestamp};
 
 /// Everything about a document but its data. Sync: `sid`, `url`, `revision` and `last_event_id` are what no SDK works
 /// without; the dates are required by the Kotlin SDK.
@@ -49,6 +50,13 @@ pub struct DocumentResource {
     pub created_by: Option<String>,
 }
 
+/// What stands beside it in the body of a response.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(default, borrow)]
+    data: Option<&'a RawValue>,
+}
+
 impl DocumentResource {
     /// The body of a response. Sync: `data`, the text of a JSON object, belongs into the answer to a GET and must not be
     /// in the answer to a write, which makes the Kotlin SDK abort.
@@ -62,13 +70,9 @@ impl DocumentResource {
 
     /// Reads the body of a response, with the data if there is some.
     #[must_use]
-    pub fn read(payload: &Payload) -> Option<(Self, Option<Map<String, Value>>)> {
-        let mut object: Map<String, Value> = payload.parse()?;
-        let data = match object.remove("data") {
-            Some(Value::Object(data)) => Some(data),
-            _ => None,
-        };
-        Some((wire::read(object).ok()?, data))
+    pub fn read(payload: &Payload) -> Option<(Self, Option<Data>)> {
+        let Body { data } = payload.parse()?;
+        Some((payload.parse()?, data.and_then(Data::of)))
     }
 
     /// The address of a document of this service. `base` is scheme and host: `https://cds.us1.twilio.com`.

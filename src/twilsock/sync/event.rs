@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::frame::Payload;
-use super::{Correlation, EventId, Kind, Revision, SyncError, Timestamp};
+use super::{Correlation, Data, EventId, Kind, Revision, SyncError, Timestamp};
 
 /// The payload of a notification.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub enum Event {
         kind: Option<Kind>,
     },
     /// A document has new data.
-    DocumentUpdated(DocumentUpdated, Map<String, Value>),
+    DocumentUpdated(DocumentUpdated, Data),
     /// A document was removed or has expired.
     DocumentRemoved(DocumentRemoved),
     /// Anything else, whole: items, streams, queries, and what is newer than this crate.

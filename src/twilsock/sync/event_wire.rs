@@ -2,15 +2,15 @@
 //! replayed ones and confirmations come as a list with the `correlation_id` of the request.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::super::frame::Payload;
 use super::super::message::Notification;
-use super::super::wire::{self, lenient};
+use super::super::wire::lenient;
 use super::subscription_wire::EVENT_PROTOCOL_VERSION;
 use super::text::with_member;
 use super::{
-    Confirmed, Correlation, DOCUMENT_EVENT, DocumentRemoved, DocumentUpdated, Event, EventId,
+    Confirmed, Correlation, DOCUMENT_EVENT, Data, DocumentRemoved, DocumentUpdated, Event, EventId,
     FailedSubscription, Kind, Replay, Revision, SYNC_EVENT, SyncError, SyncMessage, Timestamp,
 };
 
@@ -29,14 +29,14 @@ struct Head<'a> {
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct Message<'a> {
     event_type: String,
     #[serde(default, deserialize_with = "lenient")]
     correlation_id: Option<Correlation>,
-    #[serde(default, deserialize_with = "lenient")]
-    event: Option<Map<String, Value>>,
-    #[serde(default, deserialize_with = "lenient")]
-    events: Option<Vec<Map<String, Value>>>,
+    #[serde(default, borrow)]
+    event: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    events: Option<&'a RawValue>,
 }
 
 /// Entry of a confirmation, in all three kinds of it.
@@ -67,6 +67,13 @@ struct Updated {
     date_expires: Option<Option<Timestamp>>,
 }
 
+/// What stands beside it.
+#[derive(Deserialize)]
+struct UpdatedData<'a> {
+    #[serde(borrow)]
+    document_data: &'a RawValue,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Removed {
     document_sid: String,
@@ -82,51 +89,48 @@ fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Time
 }
 
 pub(super) fn read(payload: &Payload) -> Option<SyncMessage> {
-    let message: Message = payload.parse()?;
-    let events = message.event.into_iter().chain(message.events.into_iter().flatten());
-    let events = events.map(|fields| event(&message.event_type, fields)).collect();
+    let message: Message<'_> = payload.parse()?;
+    let list = message.events.and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
+    let events = message.event.into_iter().chain(list.into_iter().flatten());
+    let events = events.filter(|event| event.get().starts_with('{'));
+    let events = events.map(|fields| event(&message.event_type, fields.get())).collect();
     Some(SyncMessage { correlation: message.correlation_id, events })
 }
 
-fn event(event_type: &str, mut fields: Map<String, Value>) -> Event {
+fn event(event_type: &str, fields: &str) -> Event {
     let read = match event_type {
-        ESTABLISHED => entry(&fields).map(|entry| Event::Established(entry.into())),
-        FAILED => entry(&fields).map(|entry| Event::Failed(entry.into())),
+        ESTABLISHED => entry(fields).map(|entry| Event::Established(entry.into())),
+        FAILED => entry(fields).map(|entry| Event::Failed(entry.into())),
         CANCELED => {
-            entry(&fields).map(|entry| Event::Canceled { sid: entry.object_sid, kind: entry.object_type })
+            entry(fields).map(|entry| Event::Canceled { sid: entry.object_sid, kind: entry.object_type })
         }
-        DOCUMENT_UPDATED => updated(&mut fields),
-        DOCUMENT_REMOVED => wire::read(fields.clone()).ok().map(removed),
+        DOCUMENT_UPDATED => updated(fields),
+        DOCUMENT_REMOVED => serde_json::from_str(fields).ok().map(removed),
         _ => None,
     };
-    read.unwrap_or_else(|| Event::Other { event_type: event_type.to_owned(), event: fields })
+    let other = || Event::Other {
+        event_type: event_type.to_owned(),
+        event: serde_json::from_str(fields).unwrap_or_default(),
+    };
+    read.unwrap_or_else(other)
 }
 
-fn entry(fields: &Map<String, Value>) -> Option<Entry> {
-    wire::read(fields.clone()).ok()
+fn entry(fields: &str) -> Option<Entry> {
+    serde_json::from_str(fields).ok()
 }
 
-/// Takes the data out, which may be long, and puts it back where the event is not one.
-fn updated(fields: &mut Map<String, Value>) -> Option<Event> {
-    let data = fields.remove("document_data")?;
-    let event = wire::read::<Updated>(fields.clone());
-    match (event, data) {
-        (Ok(event), Value::Object(data)) => {
-            let updated = DocumentUpdated {
-                id: event.id,
-                sid: event.document_sid,
-                unique_name: event.document_unique_name,
-                revision: event.document_revision,
-                date_created: event.date_created,
-                date_expires: event.date_expires,
-            };
-            Some(Event::DocumentUpdated(updated, data))
-        }
-        (_, data) => {
-            fields.insert("document_data".into(), data);
-            None
-        }
-    }
+fn updated(fields: &str) -> Option<Event> {
+    let event: Updated = serde_json::from_str(fields).ok()?;
+    let UpdatedData { document_data } = serde_json::from_str(fields).ok()?;
+    let updated = DocumentUpdated {
+        id: event.id,
+        sid: event.document_sid,
+        unique_name: event.document_unique_name,
+        revision: event.document_revision,
+        date_created: event.date_created,
+        date_expires: event.date_expires,
+    };
+    Some(Event::DocumentUpdated(updated, Data::of(document_data)?))
 }
 
 fn removed(event: Removed) -> Event {

@@ -3,11 +3,12 @@
 //! Documents are complete. Lists, maps and streams are told apart by [`Target`] and their events by [`Event::Other`],
 //! so that they fit in later without moving a wall.
 //!
-//! Application data is read as an object and written as text that is compact JSON already: what a store has as text
-//! is not parsed to be sent, and is serialised once for all its subscribers.
+//! Application data travels as text: what a store has as text is not parsed to be sent, and is serialised once for all
+//! its subscribers.
 
 mod address;
 mod code;
+mod data;
 mod document;
 mod event;
 mod event_wire;
@@ -25,6 +26,7 @@ mod ttl;
 
 pub use address::Address;
 pub use code::{Code, SyncError};
+pub use data::Data;
 pub use document::{DocumentResource, configuration};
 pub use event::{
     Confirmed, DocumentRemoved, DocumentUpdated, Event, FailedSubscription, Replay, SyncMessage,

@@ -1,12 +1,11 @@
 //! Requests to the service, as a server reads them ([`SyncRequest::read`]) and as a client writes them.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::super::frame::Payload;
 use super::super::message::{Method, Request};
 use super::text::with_member;
-use super::{Address, Kind, Place, Revision, SubscriptionBatch, Target, Ttl};
+use super::{Address, Data, Kind, Place, Revision, SubscriptionBatch, Target, Ttl};
 
 /// A request to the service, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +33,7 @@ pub struct CreateDocument {
     /// Its name, if it is to have one.
     pub unique_name: Option<String>,
     /// Its data. Sync: the JavaScript SDK always sends some, the Kotlin SDK never does; absent is `{}`.
-    pub data: Option<Map<String, Value>>,
+    pub data: Option<Data>,
     /// Its time to live; absent is for ever.
     pub ttl: Option<Ttl>,
 }
@@ -43,7 +42,7 @@ pub struct CreateDocument {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateDocument {
     /// The new data, whole.
-    pub data: Option<Map<String, Value>>,
+    pub data: Option<Data>,
     /// The new time to live; absent leaves it.
     pub ttl: Option<Ttl>,
     /// Only if it still has this revision; absent writes over whatever is there.

@@ -1,11 +1,13 @@
 //! Requests as a server reads them.
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::super::message::{Method, Request};
 use super::{
-    Address, Code, CreateDocument, Kind, Place, Revision, SubscriptionBatch, SyncError, SyncRequest, Target,
-    Ttl, UpdateDocument,
+    Address, Code, CreateDocument, Data, Kind, Place, Revision, SubscriptionBatch, SyncError, SyncRequest,
+    Target, Ttl, UpdateDocument,
 };
 
 /// Characters of a revision that is believed; this crate's have at most 16.
@@ -24,7 +26,7 @@ impl SyncRequest {
         match (request.method, place.target) {
             (Method::Get, Target::Configuration) => Ok(Self::Configuration),
             (Method::Post, Target::Collection(Kind::Document)) => {
-                CreateDocument::read(object(request)?).map(Self::CreateDocument)
+                CreateDocument::read(request).map(Self::CreateDocument)
             }
             (Method::Get, Target::Object(Kind::Document, address)) => Ok(Self::GetDocument(address)),
             (Method::Post, Target::Object(Kind::Document, address)) => {
@@ -34,7 +36,7 @@ impl SyncRequest {
                 Ok(Self::RemoveDocument(address, if_match(request)?))
             }
             (Method::Post, Target::Subscriptions) => {
-                SubscriptionBatch::read(object(request)?).map(Self::Subscribe)
+                SubscriptionBatch::read(&request.body).map(Self::Subscribe)
             }
             (
                 _,
@@ -48,24 +50,50 @@ impl SyncRequest {
     }
 }
 
+/// The body of a request that makes or changes a document.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body<'a> {
+    unique_name: Option<Value>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    ttl: Option<Value>,
+}
+
+impl<'a> Body<'a> {
+    fn read(request: &'a Request) -> Result<Self, SyncError> {
+        let object = request.body.bytes().trim_ascii_start().starts_with(b"{");
+        request.body.parse().filter(|_| object).ok_or_else(|| Code::NotJson.into())
+    }
+
+    fn data(&self) -> Result<Option<Data>, SyncError> {
+        self.data.map(|text| Data::of(text).ok_or_else(|| Code::BadDocumentData.into())).transpose()
+    }
+
+    fn ttl(&self) -> Result<Option<Ttl>, SyncError> {
+        self.ttl.as_ref().map(Ttl::read).transpose()
+    }
+}
+
 impl CreateDocument {
-    fn read(mut body: Map<String, Value>) -> Result<Self, SyncError> {
-        let unique_name = match body.remove("unique_name") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(name)) => Some(name),
+    fn read(request: &Request) -> Result<Self, SyncError> {
+        let body = Body::read(request)?;
+        let unique_name = match &body.unique_name {
+            None => None,
+            Some(Value::String(name)) => Some(name.clone()),
             Some(_) => return Err(Code::BadUniqueName.into()),
         };
         if let Some(name) = &unique_name {
             Address::check_unique_name(name)?;
         }
-        Ok(Self { unique_name, data: data(&mut body)?, ttl: ttl(&body)? })
+        Ok(Self { unique_name, data: body.data()?, ttl: body.ttl()? })
     }
 }
 
 impl UpdateDocument {
     fn read(request: &Request) -> Result<Self, SyncError> {
-        let mut body = object(request)?;
-        let update = Self { data: data(&mut body)?, ttl: ttl(&body)?, if_match: if_match(request)? };
+        let body = Body::read(request)?;
+        let update = Self { data: body.data()?, ttl: body.ttl()?, if_match: if_match(request)? };
         if update.data.is_none() && update.ttl.is_none() {
             return Err(Code::NothingToUpdate.into());
         }
@@ -81,24 +109,5 @@ fn if_match(request: &Request) -> Result<Option<Revision>, SyncError> {
             Err(Code::BadIfMatch.into())
         }
         Some(text) => Ok(Some(Revision::new(text))),
-    }
-}
-
-fn object(request: &Request) -> Result<Map<String, Value>, SyncError> {
-    request.body.parse().ok_or_else(|| Code::NotJson.into())
-}
-
-fn data(body: &mut Map<String, Value>) -> Result<Option<Map<String, Value>>, SyncError> {
-    match body.remove("data") {
-        None => Ok(None),
-        Some(Value::Object(data)) => Ok(Some(data)),
-        Some(_) => Err(Code::BadDocumentData.into()),
-    }
-}
-
-fn ttl(body: &Map<String, Value>) -> Result<Option<Ttl>, SyncError> {
-    match body.get("ttl") {
-        None | Some(Value::Null) => Ok(None),
-        Some(ttl) => Ttl::read(ttl).map(Some),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::super::frame::Payload;
 use super::super::wire::{self, lenient, lenient_list};
@@ -56,8 +56,10 @@ struct Answer {
 }
 
 impl SubscriptionBatch {
-    pub(super) fn read(body: Map<String, Value>) -> Result<Self, SyncError> {
-        let batch: Batch = wire::read(body).map_err(|why| SyncError::from(Code::BadParameter).saying(why))?;
+    pub(super) fn read(body: &Payload) -> Result<Self, SyncError> {
+        let object: &RawValue = body.parse().filter(is_object).ok_or(Code::NotJson)?;
+        let batch = wire::read(object.get().as_bytes());
+        let batch: Batch = batch.map_err(|why| SyncError::from(Code::BadParameter).saying(why))?;
         Ok(Self {
             action: batch.action,
             correlation: batch.correlation_id,
@@ -79,6 +81,10 @@ impl SubscriptionBatch {
             requests: self.entries.iter().cloned().map(Entry::from).collect(),
         })
     }
+}
+
+fn is_object(text: &&RawValue) -> bool {
+    text.get().starts_with('{')
 }
 
 impl From<Entry> for SubscriptionEntry {

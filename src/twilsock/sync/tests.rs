@@ -47,7 +47,7 @@ fn what_a_client_writes_a_server_reads() {
             Request::create_document(Some("n"), text, ttl),
             SyncRequest::CreateDocument(CreateDocument {
                 unique_name: Some("n".into()),
-                data: data.clone(),
+                data: data.clone().map(Data::from),
                 ttl,
             }),
         ),
@@ -57,7 +57,7 @@ fn what_a_client_writes_a_server_reads() {
             Request::update_document(Some(SERVICE), &address, text, None, Some(&revision)),
             SyncRequest::UpdateDocument(
                 address.clone(),
-                UpdateDocument { data, ttl: None, if_match: Some(revision) },
+                UpdateDocument { data: data.map(Data::from), ttl: None, if_match: Some(revision) },
             ),
         ),
         (
@@ -201,7 +201,7 @@ fn a_document_has_data_only_where_it_was_asked_for() {
     let data = r#"{"z":1,"a":1.50}"#;
     assert_eq!(
         DocumentResource::read(&resource.payload(Some(data))),
-        Some((resource.clone(), Some(object(json!({ "z": 1, "a": 1.5 })))))
+        Some((resource.clone(), Some(Data::from(object(json!({ "z": 1, "a": 1.5 }))))))
     );
     let written = value(&resource.payload(None));
     assert_eq!((written.get("data"), written.get("date_expires")), (None, Some(&Value::Null)));
@@ -232,13 +232,13 @@ fn events_read_as_they_were_written() {
             updated.notification(text, None),
             DOCUMENT_EVENT,
             None,
-            Event::DocumentUpdated(updated.clone(), data.clone()),
+            Event::DocumentUpdated(updated.clone(), data.clone().into()),
         ),
         (
             updated.notification(text, asked.as_ref()),
             SYNC_EVENT,
             asked.clone(),
-            Event::DocumentUpdated(updated, data),
+            Event::DocumentUpdated(updated, data.into()),
         ),
         (removed.notification(), DOCUMENT_EVENT, None, Event::DocumentRemoved(removed)),
         (

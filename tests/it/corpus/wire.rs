@@ -18,12 +18,16 @@ pub fn frame(data: &[u8]) {
     };
     assert!(!frame.method().is_empty() && !frame.id().is_empty());
     let (method, id) = (frame.method().to_owned(), frame.id().to_owned());
-    let (header, payload) = frame.into_parts();
-    let again = Encoded::new(header, payload.clone()).to_bytes();
-    match Frame::decode(&again, TWILSOCK_FRAME_BYTES_MAX) {
+    let (header, payload) = (frame.fields(), frame.to_payload());
+    if header.is_empty() {
+        // A number that is none, like 1e999, in a field that nobody needs.
+        return;
+    }
+    let again = Encoded::with_header(header, &payload);
+    match Frame::decode(again.bytes(), TWILSOCK_FRAME_BYTES_MAX) {
         Ok(frame) => {
             assert_eq!((frame.method(), frame.id()), (method.as_str(), id.as_str()));
-            assert_eq!(frame.into_parts().1, payload);
+            assert_eq!(frame.to_payload(), payload);
         }
         // Numbers such as 1e15 are written longer than they were read.
         Err(error) => assert!(matches!(error.fault, Fault::HeaderTooLong { .. }), "{error}"),
@@ -36,7 +40,7 @@ pub fn message(data: &[u8]) {
     let Ok(header) = serde_json::from_slice::<Map<String, Value>>(&data[..end]) else { return };
     let payload = Payload::new(PayloadKind::Json, data.get(end + 1..).unwrap_or_default());
     content(&payload);
-    let Some(envelope) = read(&Encoded::new(header, payload)) else { return };
+    let Some(envelope) = read(&Encoded::with_header(header, &payload)) else { return };
     let id = envelope.id.as_str();
     let again = match &envelope.message {
         Message::Init(init) => init.frame(id),
@@ -63,7 +67,7 @@ pub fn message(data: &[u8]) {
 }
 
 fn read(frame: &Encoded) -> Option<Envelope> {
-    let bytes = frame.to_bytes();
+    let bytes = frame.bytes();
     Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).ok()?).ok()
 }
 
@@ -107,14 +111,13 @@ fn content(payload: &Payload) {
     let answer = SubscriptionAnswer::read(payload);
     assert!(answer.batch_max > 0 && !answer.estimated_delivery.is_zero());
     if let Some((document, data)) = DocumentResource::read(payload) {
-        let text = data.as_ref().map(|data| serde_json::to_string(data).expect("JSON"));
+        let text = data.as_ref().map(|data| data.text().clone());
         assert_eq!(DocumentResource::read(&document.payload(text.as_deref())), Some((document, data)));
     }
     let Some(message) = SyncMessage::read(payload) else { return };
     for event in message.events {
         let Event::DocumentUpdated(updated, data) = event else { continue };
-        let text = serde_json::to_string(&data).expect("JSON");
-        let again = updated.notification(&text, message.correlation.as_ref()).payload;
+        let again = updated.notification(data.text(), message.correlation.as_ref()).payload;
         let events = SyncMessage::read(&again).expect("a message").events;
         assert_eq!(events, [Event::DocumentUpdated(updated, data)]);
     }

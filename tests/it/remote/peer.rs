@@ -325,7 +325,8 @@ impl Inner {
                 match state.documents.contains_key(&name) {
                     true => Err(Code::NameTaken.into()),
                     false => {
-                        let data = serde_json::to_string(&create.data.unwrap_or_default()).unwrap();
+                        let data =
+                            create.data.map_or_else(|| "{}".to_owned(), |data| data.text().to_string());
                         state.create(&name, data, create.ttl, self.is_original);
                         Ok(Response::json(201, state.documents[&name].resource(&name).payload(None)))
                     }
@@ -345,7 +346,7 @@ impl Inner {
                     match update.if_match.is_some_and(|expected| expected != present) {
                         true => Err(Code::StaleDocument.into()),
                         false => {
-                            let data = update.data.map(|data| serde_json::to_string(&data).unwrap());
+                            let data = update.data.map(|data| data.text().to_string());
                             state.update(&name, data, update.ttl, peer);
                             Ok(Response::json(200, state.documents[&name].resource(&name).payload(None)))
                         }
@@ -463,7 +464,7 @@ async fn serve(inner: Arc<Inner>, stream: TcpStream) {
         while let Some(output) = session.next_output() {
             match output {
                 Output::Send(frame) => {
-                    if sink.send(Message::Binary(frame.to_bytes().into())).await.is_err() {
+                    if sink.send(Message::Binary(frame.bytes().to_vec().into())).await.is_err() {
                         break 'connection;
                     }
                 }

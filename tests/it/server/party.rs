@@ -75,7 +75,7 @@ impl Party {
     }
 
     pub(super) async fn send(&mut self, frame: &Encoded) {
-        self.send_bytes(frame.to_bytes()).await;
+        self.send_bytes(frame.bytes().to_vec()).await;
     }
 
     pub(super) async fn send_bytes(&mut self, bytes: Vec<u8>) {

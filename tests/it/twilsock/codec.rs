@@ -75,19 +75,19 @@ proptest! {
     #[test]
     fn any_frame_reads_as_it_was_written(header in header(), payload in vec(any::<u8>(), 0..200)) {
         let payload = Payload::new(PayloadKind::Json, &payload);
-        let bytes = Encoded::new(header.clone(), payload.clone()).to_bytes();
-        let frame = Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap();
+        let encoded = Encoded::with_header(header.clone(), &payload);
+        let frame = Frame::decode(encoded.bytes(), TWILSOCK_FRAME_BYTES_MAX).unwrap();
         for (field, value) in &header {
-            prop_assert!(field == "payload_size" || frame.header().get(field) == Some(value));
+            prop_assert!(field == "payload_size" || frame.fields().get(field) == Some(value));
         }
-        prop_assert_eq!(frame.into_parts().1, payload);
+        prop_assert_eq!(frame.to_payload(), payload);
     }
 
     #[test]
     fn a_frame_with_a_wrong_byte_is_read_or_refused(
         header in header(), payload in vec(any::<u8>(), 0..50), at in any::<prop::sample::Index>(), byte in any::<u8>(),
     ) {
-        let mut bytes = Encoded::new(header, Payload::new(PayloadKind::Json, &payload)).to_bytes();
+        let mut bytes = Encoded::with_header(header, &Payload::new(PayloadKind::Json, &payload)).bytes().to_vec();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         match Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX) {
@@ -98,8 +98,8 @@ proptest! {
 
     #[test]
     fn any_request_reads_as_it_was_written(request in request()) {
-        let bytes = request.frame("i").to_bytes();
-        let envelope = Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap();
+        let frame = request.frame("i");
+        let envelope = Envelope::read(Frame::decode(frame.bytes(), TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap();
         prop_assert_eq!(envelope.message, Message::Request(request.clone()));
         // Whatever it asks for, there is an answer.
         let _ = SyncRequest::read(&request, SERVICE);

@@ -101,11 +101,11 @@ fn bytes(said: &Said, last: &str) -> Vec<u8> {
         Said::Acknowledgement => acknowledge(last),
         Said::Garbage(bytes) => return bytes.clone(),
     };
-    frame.to_bytes()
+    frame.bytes().to_vec()
 }
 
 fn envelope(frame: &Encoded) -> Envelope {
-    let bytes = frame.to_bytes();
+    let bytes = frame.bytes();
     Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
 }
 
@@ -234,7 +234,7 @@ impl Client {
             (_, 200) => acknowledge(&id),
             (_, code) => refusal(code, code == 429).reply(&id),
         };
-        self.session.received(self.attempt, &frame.to_bytes(), moment);
+        self.session.received(self.attempt, &frame.bytes(), moment);
     }
 
     fn collect(&mut self) {

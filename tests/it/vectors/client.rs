@@ -102,14 +102,14 @@ impl Replay {
             let own = self.ids.get(recorded.id()).unwrap_or_else(|| panic!("{}: not asked", recorded.place));
             header["id"] = own.as_str().into();
         }
-        let frame = Encoded::new(header, recorded.payload.clone());
-        self.session.received(1, &frame.to_bytes(), moment);
+        let frame = Encoded::with_header(header, &recorded.payload);
+        self.session.received(1, &frame.bytes(), moment);
     }
 
     fn collect(&mut self) {
         while let Some(output) = self.session.next_output() {
             match output {
-                Output::Send(frame) => match envelope(&frame.to_bytes()).unwrap() {
+                Output::Send(frame) => match envelope(&frame.bytes()).unwrap() {
                     Envelope { id, message: Message::Reply(_) } => self.acknowledged.push(id),
                     // After a refusal.
                     Envelope { message: Message::Close(_), .. } => {}

@@ -83,12 +83,11 @@ impl Recorded {
 
     /// The frame as this crate would write its header and payload.
     fn encoded(&self) -> Encoded {
-        Encoded::new(self.header.clone(), self.payload.clone())
+        Encoded::with_header(self.header.clone(), &self.payload)
     }
 
     fn envelope(&self) -> Envelope {
-        let bytes = self.encoded().to_bytes();
-        envelope(&bytes).unwrap_or_else(|error| panic!("{}: {error}", self.place))
+        envelope(self.encoded().bytes()).unwrap_or_else(|error| panic!("{}: {error}", self.place))
     }
 }
 
@@ -99,9 +98,9 @@ fn envelope(message: &[u8]) -> Result<Envelope, String> {
 
 /// Header and payload of a frame, in the form in which they are compared.
 fn comparable(frame: &Encoded) -> (Value, Value) {
-    let bytes = frame.to_bytes();
+    let bytes = frame.bytes();
     let frame = Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap();
-    let mut header = frame.header().clone();
+    let mut header = frame.fields().clone();
     let unread =
         header.get("http_request").is_some_and(|http| http["method"] == "GET" || http["method"] == "DELETE");
     if unread || frame.payload().is_empty() {

@@ -32,7 +32,7 @@ fn rewrite(envelope: Envelope, answers: Option<&str>) -> Encoded {
         Message::Notification(notification) => notification.frame(id),
         Message::ClientUpdate(update) => update.frame(id),
         Message::Reply(reply) => rewrite_reply(reply, id, answers),
-        Message::Unknown { header, payload, .. } => Encoded::new(header, payload),
+        Message::Unknown { header, payload, .. } => Encoded::with_header(header, &payload),
         other => panic!("{other:?}"),
     }
 }

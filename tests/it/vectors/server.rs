@@ -136,8 +136,8 @@ impl<'a> Replay<'a> {
         if let Some(own) = self.commands.get(recorded.id()) {
             header["id"] = own.as_str().into();
         }
-        let frame = Encoded::new(header, recorded.payload.clone());
-        self.session.received(&frame.to_bytes(), now);
+        let frame = Encoded::with_header(header, &recorded.payload);
+        self.session.received(&frame.bytes(), now);
     }
 
     /// Makes the session say what the recorded server said.

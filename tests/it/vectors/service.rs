@@ -1,6 +1,6 @@
 use sp_sync::twilsock::message::{Message, Request};
 use sp_sync::twilsock::sync::{
-    Address, Confirmed, DocumentResource, Event, FailedSubscription, Kind, SyncError, SyncMessage,
+    Address, Confirmed, Data, DocumentResource, Event, FailedSubscription, Kind, SyncError, SyncMessage,
     SyncRequest, Target,
 };
 
@@ -20,23 +20,21 @@ fn requests() -> Vec<(String, Request)> {
     frames.map(request).collect()
 }
 
-fn text(data: Option<&Map<String, Value>>) -> Option<String> {
-    data.map(|data| serde_json::to_string(data).unwrap())
+fn text(data: Option<&Data>) -> Option<&str> {
+    data.map(|data| &**data.text())
 }
 
 /// Writes what was read, in the path style in which it came.
 fn rewrite(read: &SyncRequest, service: Option<&str>) -> Option<Request> {
     Some(match read {
         SyncRequest::Configuration => Request::configuration(),
-        SyncRequest::CreateDocument(create) => Request::create_document(
-            create.unique_name.as_deref(),
-            text(create.data.as_ref()).as_deref(),
-            create.ttl,
-        ),
+        SyncRequest::CreateDocument(create) => {
+            Request::create_document(create.unique_name.as_deref(), text(create.data.as_ref()), create.ttl)
+        }
         SyncRequest::GetDocument(address) => Request::get_document(service, address),
         SyncRequest::UpdateDocument(address, update) => {
             let data = text(update.data.as_ref());
-            Request::update_document(service, address, data.as_deref(), update.ttl, update.if_match.as_ref())
+            Request::update_document(service, address, data, update.ttl, update.if_match.as_ref())
         }
         SyncRequest::RemoveDocument(address, _) => Request::remove_document(service, address),
         SyncRequest::Subscribe(batch) => Request::subscribe(batch),
@@ -120,7 +118,7 @@ fn every_event_reads_into_a_noun_and_back() {
                 }
                 Event::Canceled { sid, kind } => SyncMessage::canceled(&asked, &[(sid.clone(), *kind)]),
                 Event::DocumentUpdated(updated, data) => {
-                    updated.notification(&text(Some(data)).unwrap(), correlation.as_ref())
+                    updated.notification(data.text(), correlation.as_ref())
                 }
                 Event::DocumentRemoved(removed) => removed.notification(),
                 Event::Other { event_type, event } => {
@@ -155,7 +153,7 @@ fn every_document_and_every_error_in_an_answer_reads_and_is_written_the_same() {
             errors += 1;
         } else if json["sid"].as_str().is_some_and(|sid| sid.starts_with(Kind::Document.prefix())) {
             let (document, data) = DocumentResource::read(&response.body).unwrap();
-            let again = document.payload(text(data.as_ref()).as_deref());
+            let again = document.payload(text(data.as_ref()));
             assert_eq!(without_nulls(again.parse().unwrap()), without_nulls(json), "{}", recorded.place);
             assert!(matches!(Address::of(&document.sid), Address::Sid(_)));
             documents += 1;

@@ -157,7 +157,8 @@ impl Machine {
         let Some((resource, Some(data))) = DocumentResource::read(&response.body) else {
             return Err(refusal::unavailable(&doing, "the service answers without the document".into()));
         };
-        let document = Arc::new(Document::from_object(data));
+        let document = Document::from_json(data.text()).map(Arc::new);
+        let document = document.map_err(|error| refusal::unavailable(&doing, error.to_string()))?;
         Ok(self.learned(id, &resource, document, order, moment).map(|stored| (stored, resource.sid)))
     }
 

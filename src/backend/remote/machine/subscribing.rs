@@ -162,9 +162,11 @@ impl Machine {
                         self.later(&id, moment);
                     }
                 }
-                Event::DocumentUpdated(updated, data) => {
-                    self.updated(&updated, Document::from_object(data), moment);
-                }
+                Event::DocumentUpdated(updated, data) => match Document::from_json(data.text()) {
+                    Ok(document) => self.updated(&updated, document, moment),
+                    // Whoever asks for it hears why it cannot be read.
+                    Err(_) => self.look_at(&updated.sid, moment),
+                },
                 // It may be of a document that another one of this name has replaced since.
                 Event::DocumentRemoved(removed) => self.gone(&removed.sid, moment),
                 _ => {}
@@ -225,10 +227,15 @@ impl Machine {
 
     /// There are no more events of this document: perhaps there is another of its name.
     fn gone(&mut self, sid: &str, moment: Moment) {
-        let Some(id) = self.sids.get(sid).cloned() else { return };
-        if let Some(watched) = self.watched.get_mut(&id) {
+        if let Some(watched) = self.sids.get(sid).and_then(|id| self.watched.get_mut(id)) {
             watched.subscription = Subscription::No;
         }
-        self.look(&id, moment);
+        self.look_at(sid, moment);
+    }
+
+    fn look_at(&mut self, sid: &str, moment: Moment) {
+        if let Some(id) = self.sids.get(sid).cloned() {
+            self.look(&id, moment);
+        }
     }
 }

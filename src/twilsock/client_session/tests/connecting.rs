@@ -81,7 +81,7 @@ fn unknown(id: &str) -> Encoded {
     let mut header = serde_json::Map::new();
     header.insert("method".into(), "something_new".into());
     header.insert("id".into(), id.into());
-    Encoded::new(header, super::super::super::frame::Payload::none())
+    Encoded::with_header(header, &super::super::super::frame::Payload::none())
 }
 
 fn notification(id: &str) -> Encoded {
@@ -155,7 +155,7 @@ fn what_an_earlier_socket_says_is_not_heard() {
     let said = bench.wait(SHORTEST);
     bench.session.core.outputs.extend(said);
     bench.open();
-    bench.session.received(1, &expired().to_bytes(), bench.moment());
+    bench.session.received(1, &expired().bytes(), bench.moment());
     bench.session.socket_failed(1, bench.moment());
     bench.session.socket_opened(1, bench.moment());
     assert_eq!(bench.said(), []);

@@ -72,7 +72,7 @@ impl Bench {
     }
 
     fn hear(&mut self, frame: &Encoded) {
-        self.session.received(self.attempt, &frame.to_bytes(), self.moment());
+        self.session.received(self.attempt, &frame.bytes(), self.moment());
     }
 
     fn token(&mut self, token: &str) {
@@ -117,7 +117,7 @@ impl Bench {
 }
 
 fn envelope(frame: &Encoded) -> Envelope {
-    let bytes = frame.to_bytes();
+    let bytes = frame.bytes();
     Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
 }
 

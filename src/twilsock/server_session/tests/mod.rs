@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn hear(&mut self, frame: &Encoded) {
-        self.session.received(&frame.to_bytes(), self.now);
+        self.session.received(&frame.bytes(), self.now);
     }
 
     fn said(&mut self) -> Vec<Said> {
@@ -64,7 +64,7 @@ impl Bench {
         while let Some(output) = self.session.next_output() {
             said.push(match output {
                 Output::Send(frame) => {
-                    let bytes = frame.to_bytes();
+                    let bytes = frame.bytes();
                     let frame = Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap();
                     let envelope = Envelope::read(frame).unwrap();
                     Said::Frame(envelope.id, envelope.message)
@@ -152,6 +152,6 @@ fn notification() -> Notification {
 }
 
 fn header(frame: &Encoded) -> Map<String, Value> {
-    let bytes = frame.to_bytes();
-    Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().header().clone()
+    let bytes = frame.bytes();
+    Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().fields()
 }

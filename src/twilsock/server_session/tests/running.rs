@@ -46,7 +46,7 @@ fn a_request_that_cannot_be_read_is_answered_and_the_session_goes_on() {
     let mut bench = Bench::open(Settings::default(), None);
     let mut broken = header(&request().frame("a"));
     broken["http_request"]["path"] = "/%ff".into();
-    bench.hear(&Encoded::new(broken, Payload::none()));
+    bench.hear(&Encoded::with_header(broken, &Payload::none()));
     assert_eq!(bench.response(), ("a".into(), 400));
     bench.hear(&request().frame("b"));
     assert_eq!(bench.said(), [Said::Request("b".into())]);
@@ -160,7 +160,7 @@ fn what_needs_no_work_is_answered_or_passed_over() {
     let unknown = |method: &str| {
         let mut header = header(&ping("x"));
         header["method"] = method.into();
-        Encoded::new(header, Payload::none())
+        Encoded::with_header(header, &Payload::none())
     };
     for (frame, code) in
         [(ping("x"), 200), (unknown("put_notification_ctx"), 200), (unknown("something_new"), 501)]

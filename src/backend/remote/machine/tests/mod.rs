@@ -76,7 +76,7 @@ impl Bench {
     }
 
     fn sent(&mut self, frame: &Encoded) {
-        let bytes = frame.to_bytes();
+        let bytes = frame.bytes();
         let Envelope { id, message } = Envelope::read(Frame::decode(&bytes, 1_000_000).unwrap()).unwrap();
         match message {
             Message::Init(_) => self.hear(&Accepted::default().frame(&id)),
@@ -86,7 +86,7 @@ impl Bench {
     }
 
     fn hear(&mut self, frame: &Encoded) {
-        self.machine.received(self.attempt, &frame.to_bytes(), self.moment());
+        self.machine.received(self.attempt, &frame.bytes(), self.moment());
         self.collect();
     }
 
