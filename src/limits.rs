@@ -309,6 +309,10 @@ pub const REMOTE_WRITES_PER_S: f64 = 20.0;
 /// The time over which the service takes the average of writes: so much may be written at once after a rest.
 pub const REMOTE_BURST: Duration = Duration::from_secs(10);
 
+/// How long a remote connection keeps an acknowledgement, so that it leaves together with the request that what was heard
+/// brings about. Servers wait for seconds.
+pub const REMOTE_ACKNOWLEDGE_WITHIN: Duration = Duration::from_millis(5);
+
 /// How long a remote backend that is closed gives its last word.
 pub const REMOTE_FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const MS_PER_DAY: i64 = 86_400_000;
@@ -138,8 +139,22 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("no time, expected ISO 8601 in UTC"))
+        deserializer.deserialize_str(TextOfTime)
+    }
+}
+
+struct TextOfTime;
+
+impl Visitor<'_> for TextOfTime {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time, ISO 8601 in UTC")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        Timestamp::parse(text)
+            .ok_or_else(|| E::invalid_value(Unexpected::Other("text that is no time"), &self))
     }
 }
 

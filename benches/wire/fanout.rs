@@ -60,8 +60,9 @@ async fn measure() -> Turns {
         let mut listener = Member::enter(relay, "fanout").await;
         let (ours, floor) = (ours.clone(), floor.clone());
         tokio::spawn(async move {
-            while subscriber.told().await.is_some() {
+            while let Some(told) = subscriber.told().await {
                 ours.hear();
+                subscriber.acknowledge(told).await;
             }
         });
         tokio::spawn(async move {

@@ -1,9 +1,11 @@
-//! The least client of the server: it opens one document, subscribes, and acknowledges what it is told.
+//! The least client of the server: it opens one document, subscribes, and acknowledges what it is told, as late as the
+//! crate's own client does.
 
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Map, Value, json};
+use sp_sync::limits::REMOTE_ACKNOWLEDGE_WITHIN;
 use sp_sync::token::Token;
 use sp_sync::twilsock::frame::{Encoded, Frame, Payload};
 use sp_sync::twilsock::message::{Envelope, Init, Message, Method, Request, acknowledge};
@@ -11,6 +13,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Piece;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+/// A notification that waits for its acknowledgement.
+#[must_use]
+pub struct Told(String);
 
 pub struct Subscriber {
     socket: WebSocketStream<TcpStream>,
@@ -41,19 +47,24 @@ impl Subscriber {
         let (code, body) = subscriber.call(Method::Post, &["v4", "Subscriptions"], &body).await;
         assert_eq!(code, 200, "{body}");
         // The confirmation.
-        subscriber.told().await.expect("the server is there");
+        let confirmed = subscriber.told().await.expect("the server is there");
+        subscriber.acknowledge(confirmed).await;
         subscriber
     }
 
-    /// Waits for a notification and acknowledges it; `None` when the server is gone.
-    pub async fn told(&mut self) -> Option<usize> {
+    /// Waits for a notification; `None` when the server is gone. It is to be acknowledged.
+    pub async fn told(&mut self) -> Option<Told> {
         loop {
             let Envelope { id, message } = self.hear().await?;
-            if let Message::Notification(notification) = message {
-                self.send(&acknowledge(&id)).await;
-                return Some(notification.payload.len());
+            if matches!(message, Message::Notification(_)) {
+                return Some(Told(id));
             }
         }
+    }
+
+    pub async fn acknowledge(&mut self, told: Told) {
+        tokio::time::sleep(REMOTE_ACKNOWLEDGE_WITHIN).await;
+        self.send(&acknowledge(&told.0)).await;
     }
 
     async fn call(&mut self, method: Method, path: &[&str], body: &Value) -> (u16, Value) {

@@ -142,7 +142,7 @@ impl Step<'_> {
         refuse_deep("replace_sync data", data.values(), NESTING_MAX)?;
         let fields = &self.document.fields;
         let own = data.iter().map(|(key, value)| (key.clone(), value.clone()));
-        let next: super::fields::Fields = own.chain(fields.reserved()).collect();
+        let next = super::fields::Fields::from(own.chain(fields.reserved()).collect::<Map<_, _>>());
         let growth =
             signed(next.len()) - signed(fields.len()) + signed(next.count()) - signed(fields.count());
         self.check_room(growth, false)?;

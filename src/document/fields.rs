@@ -91,9 +91,8 @@ pub(super) fn refuse_deep<'a>(
     Ok(())
 }
 
-impl FromIterator<(String, Value)> for Fields {
-    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
-        let map: Map<_, _> = entries.into_iter().collect();
+impl From<Map<String, Value>> for Fields {
+    fn from(map: Map<String, Value>) -> Self {
         let len = map.iter().map(|(key, value)| entry_len(key, value)).sum();
         Self { map, len }
     }

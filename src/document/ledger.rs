@@ -66,15 +66,15 @@ impl Claim {
         }
     }
 
-    fn from_value(value: &Value) -> Option<Self> {
-        let object = value.as_object()?;
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Object(mut object) = value else { return None };
         let by = object.get("by")?.as_str()?.into();
         let n =
             object.get("n").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1);
         let t = object.get("t").and_then(Value::as_u64).unwrap_or(0);
-        let held = match (object.get("a"), object.get("once")) {
+        let held = match (object.swap_remove("a"), object.get("once")) {
             (Some(action), _) => {
-                let item = Item::from_value(action.clone());
+                let item = Item::from_value(action);
                 // Without an id nobody could ever finish it, and it would hold up its executor for good.
                 item.action().and(item.id())?;
                 Held::Action(Arc::new(item))
@@ -112,9 +112,9 @@ impl Serialize for Claim {
 impl Ledger {
     /// Reads a ledger leniently. `Err` gives the value back when its version is not ours (C60).
     pub(super) fn from_value(value: Value) -> Result<Self, Value> {
-        let Value::Object(object) = &value else { return Ok(Self::default()) };
+        let Value::Object(object) = value else { return Ok(Self::default()) };
         if object.get("v").and_then(Value::as_u64) != Some(LEDGER_VERSION) {
-            return Err(value);
+            return Err(Value::Object(object));
         }
         let mut ledger = Self::default();
         for (key, value) in object {
@@ -122,10 +122,10 @@ impl Ledger {
                 ("v", _) => {}
                 ("claims", Value::Object(executors)) => {
                     ledger.claims = executors
-                        .iter()
+                        .into_iter()
                         .filter_map(|(name, claims)| {
-                            let claims: Vec<_> =
-                                claims.as_array()?.iter().filter_map(Claim::from_value).collect();
+                            let Value::Array(claims) = claims else { return None };
+                            let claims: Vec<_> = claims.into_iter().filter_map(Claim::from_value).collect();
                             (!claims.is_empty()).then(|| (name.as_str().into(), claims))
                         })
                         .collect();
@@ -136,8 +136,8 @@ impl Ledger {
                     ledger.writers.drain(..excess);
                 }
                 ("claims" | "w", _) => {}
-                _ => {
-                    ledger.rest.0.insert(key.clone(), value.clone());
+                (_, value) => {
+                    ledger.rest.0.insert(key, value);
                 }
             }
         }

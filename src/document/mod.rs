@@ -95,7 +95,7 @@ impl Document {
     pub fn with_fields(what: &str, data: Map<String, Value>) -> Result<Self> {
         fields::refuse_reserved(what, data.keys())?;
         fields::refuse_deep("initial data", data.values(), NESTING_MAX)?;
-        Ok(Self { fields: Arc::new(data.into_iter().collect()), ..Self::default() })
+        Ok(Self { fields: Arc::new(data.into()), ..Self::default() })
     }
 
     /// The same with a list of writers that begins with its creator, who has written nothing yet.
@@ -135,26 +135,20 @@ impl Document {
     #[must_use]
     pub fn from_object(object: Map<String, Value>) -> Self {
         let mut document = Self::default();
-        let mut plain = Map::with_capacity(object.len());
-        for (key, value) in object {
-            match value {
-                sp if key == BOOKKEEPING_KEY => match Ledger::from_value(sp) {
-                    Ok(ledger) => document.ledger = Some(Arc::new(ledger)),
-                    Err(unknown) => document.foreign = Some(Arc::new(unknown)),
-                },
-                Value::Array(items) if executor_of(&key).is_some() => {
-                    let executor = key[..key.len() - ARRAY_SUFFIX.len()].into();
-                    document
-                        .queues
-                        .push((executor, Arc::new(items.into_iter().map(Item::from_value).collect())));
-                    plain.insert(key, Value::Null);
-                }
-                other => {
-                    plain.insert(key, other);
-                }
+        let mut fields = object;
+        match fields.shift_remove(BOOKKEEPING_KEY).map(Ledger::from_value) {
+            None => {}
+            Some(Ok(ledger)) => document.ledger = Some(Arc::new(ledger)),
+            Some(Err(unknown)) => document.foreign = Some(Arc::new(unknown)),
+        }
+        for (key, value) in &mut fields {
+            if let (Some(executor), Value::Array(items)) = (executor_of(key), &mut *value) {
+                let queue = std::mem::take(items).into_iter().map(Item::from_value).collect();
+                document.queues.push((executor.into(), Arc::new(queue)));
+                *value = Value::Null;
             }
         }
-        document.fields = Arc::new(plain.into_iter().collect());
+        document.fields = Arc::new(fields.into());
         document
     }
 

@@ -16,7 +16,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::link::Shared;
 use super::machine::Output;
-use crate::limits::REMOTE_FAREWELL_WITHIN;
+use crate::limits::{REMOTE_ACKNOWLEDGE_WITHIN, REMOTE_FAREWELL_WITHIN};
 use crate::socket::{Address, Dialer, Socket};
 use crate::twilsock::frame::Encoded;
 
@@ -50,8 +50,10 @@ struct Wire {
 struct Writer {
     sink: SplitSink<Connection, Message>,
     frames: VecDeque<Encoded>,
-    /// Whether something was handed over that may not have left.
+    /// Something was handed over that may not have left, or is to leave now.
     is_dirty: bool,
+    /// When what waits for company leaves without it.
+    due: Option<Instant>,
 }
 
 enum Happened {
@@ -66,6 +68,7 @@ enum Happened {
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut wire = Wire::default();
     let mut farewells = Vec::new();
+    let mut has_waited = false;
     loop {
         let (outputs, deadline, is_closed) = shared.quietly(|state, _| {
             (std::mem::take(&mut state.socket), state.machine.deadline(), state.machine.is_closed())
@@ -80,6 +83,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             return;
         }
+        // What others have to say at the same moment goes out with it: an acknowledgement with the request that what
+        // was heard brings about.
+        if wire.has_to_write() && !has_waited {
+            has_waited = true;
+            tokio::task::yield_now().await;
+            continue;
+        }
+        has_waited = false;
         wire.follow(&shared, deadline).await;
     }
 }
@@ -96,6 +107,12 @@ impl Wire {
                     writer.is_dirty = true;
                 }
             }
+            Output::Acknowledge(frame) => {
+                if let Some(writer) = &mut self.writer {
+                    writer.frames.push_back(frame);
+                    writer.due.get_or_insert_with(|| Instant::now() + REMOTE_ACKNOWLEDGE_WITHIN);
+                }
+            }
             Output::Drop(attempt) if attempt == self.attempt => {
                 if let Some(writer) = std::mem::take(self).writer {
                     farewells.push(tokio::spawn(writer.farewell()));
@@ -105,8 +122,14 @@ impl Wire {
         }
     }
 
+    fn has_to_write(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| writer.is_dirty)
+    }
+
     /// Waits for one thing and tells the machine.
     async fn follow(&mut self, shared: &Shared, deadline: Option<Instant>) {
+        let due = self.writer.as_ref().and_then(|writer| writer.due);
+        let deadline = [deadline, due].into_iter().flatten().min();
         let happened = tokio::select! {
             // Writing first: acknowledgements must not wait behind a flood that is read. Then time, which must pass
             // however much there is to read; then reading; orders of the application last, they have a queue.
@@ -120,12 +143,17 @@ impl Wire {
         let attempt = self.attempt;
         match happened {
             Happened::Woken | Happened::Written(Ok(())) => {}
-            Happened::TimePassed => shared.quietly(|state, moment| state.machine.tick(moment)),
+            Happened::TimePassed => {
+                if let Some(writer) = &mut self.writer {
+                    writer.is_dirty |= writer.due.is_some_and(|due| due <= Instant::now());
+                }
+                shared.quietly(|state, moment| state.machine.tick(moment));
+            }
             Happened::Opened(Ok(connection)) => {
                 let (sink, reader) = connection.split();
                 self.opening = None;
                 self.reader = Some(reader);
-                self.writer = Some(Writer { sink, frames: VecDeque::new(), is_dirty: false });
+                self.writer = Some(Writer { sink, frames: VecDeque::new(), is_dirty: false, due: None });
                 shared.quietly(|state, moment| state.machine.socket_opened(attempt, moment));
             }
             Happened::Heard(Some(Ok(Message::Binary(message)))) => {
@@ -151,7 +179,7 @@ impl Writer {
             }
         }
         self.sink.flush().await?;
-        self.is_dirty = false;
+        (self.is_dirty, self.due) = (false, None);
         Ok(())
     }
 
@@ -200,8 +228,8 @@ async fn open(place: Place) -> Result<Connection, Error> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(place.frame_bytes_max))
         .max_frame_size(Some(place.frame_bytes_max));
-    // Small frames: the default buffers are made for more.
-    let config = config.read_buffer_size(16 * 1_024).write_buffer_size(0);
+    // Small frames: the default buffers are made for more. What is written together leaves together.
+    let config = config.read_buffer_size(4 * 1_024).write_buffer_size(4 * 1_024);
     let opened = client_async_with_config(place.uri.as_str(), socket, Some(config)).await;
     opened.map(|(connection, _)| Box::new(connection)).map_err(|error| match error {
         Error::Http(response) => Error::Io(io::Error::other(format!(

@@ -123,7 +123,7 @@ impl ClientSession {
             return self.lose(Trouble::Unreadable, None, moment);
         };
         if frame.method() != "reply" {
-            self.core.outputs.push_back(Output::Send(acknowledge(frame.id())));
+            self.core.outputs.push_back(Output::Acknowledge(acknowledge(frame.id())));
         }
         match Envelope::read(frame) {
             Ok(Envelope { id, message: Message::Reply(reply) }) => self.replied(&id, reply, moment),

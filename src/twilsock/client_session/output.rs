@@ -11,6 +11,9 @@ pub enum Output {
     Connect(u64),
     /// Send this frame on the open socket, as one binary websocket message.
     Send(Encoded),
+    /// Send this frame before the next other one, and within some milliseconds. It acknowledges something, for which
+    /// nobody waits: it may leave together with what is sent anyway.
+    Acknowledge(Encoded),
     /// Close the socket of this attempt; nothing that it says from now on is heard.
     Drop(u64),
     /// A session is open: establish all subscriptions anew.

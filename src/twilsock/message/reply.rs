@@ -38,7 +38,10 @@ impl Status {
 
 impl Reply {
     pub(super) fn read(header: &[u8], payload: Payload) -> Result<Self, String> {
-        let Wire { status } = wire::read(header)?;
+        let Wire { status } = wire::read(header).map_err(|why| match why.as_str() {
+            "missing field `status`" => why,
+            _ => "`status` has no code".to_owned(),
+        })?;
         Ok(Self { status, header: header.into(), payload })
     }
 

@@ -1,6 +1,6 @@
 //! Requests as a server reads them.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -55,9 +55,14 @@ impl SyncRequest {
 #[serde(default)]
 struct Body<'a> {
     unique_name: Option<Value>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "said")]
     data: Option<&'a RawValue>,
     ttl: Option<Value>,
+}
+
+/// Tells `null` from absent.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl<'a> Body<'a> {

@@ -246,7 +246,7 @@ impl Client {
                     self.attempt = attempt;
                     self.asked.clear();
                 }
-                Output::Send(frame) => match envelope(&frame) {
+                Output::Send(frame) | Output::Acknowledge(frame) => match envelope(&frame) {
                     Envelope { message: Message::Reply(_) | Message::Close(_), .. } => {}
                     Envelope { id, message } => {
                         assert!(self.is_open || matches!(message, Message::Init(_)), "{message:?} too early");

@@ -109,7 +109,7 @@ impl Replay {
     fn collect(&mut self) {
         while let Some(output) = self.session.next_output() {
             match output {
-                Output::Send(frame) => match envelope(&frame.bytes()).unwrap() {
+                Output::Send(frame) | Output::Acknowledge(frame) => match envelope(&frame.bytes()).unwrap() {
                     Envelope { id, message: Message::Reply(_) } => self.acknowledged.push(id),
                     // After a refusal.
                     Envelope { message: Message::Close(_), .. } => {}

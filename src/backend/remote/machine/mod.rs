@@ -211,6 +211,7 @@ impl Machine {
                     self.outputs.push_back(Output::Connect(attempt));
                 }
                 Said::Send(frame) => self.outputs.push_back(Output::Send(frame)),
+                Said::Acknowledge(frame) => self.outputs.push_back(Output::Acknowledge(frame)),
                 Said::Drop(attempt) => self.outputs.push_back(Output::Drop(attempt)),
                 Said::Opened(_) => {
                     self.is_open = true;

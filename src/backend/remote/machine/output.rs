@@ -11,6 +11,8 @@ pub(in super::super) enum Output {
     Connect(u64),
     /// Send this frame on the open socket.
     Send(Encoded),
+    /// The same, with the next other frame or soon.
+    Acknowledge(Encoded),
     /// Close the socket of this attempt.
     Drop(u64),
     /// The end of a call.

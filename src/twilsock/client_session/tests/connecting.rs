@@ -55,7 +55,7 @@ fn a_silent_connection_is_given_up() {
     let mut bench = Bench::live();
     bench.now += 44 * SECOND;
     bench.hear(&ping("P"));
-    assert_eq!(bench.said(), [Output::Send(acknowledge("P"))]);
+    assert_eq!(bench.said(), [Output::Acknowledge(acknowledge("P"))]);
     let said = bench.wait(45 * SECOND);
     assert_eq!(said, [Output::Drop(1), Output::Lost, Output::Trouble(Trouble::Silent)]);
     assert_eq!(bench.wait(SHORTEST), [Output::Connect(2)]);
@@ -69,7 +69,7 @@ fn everything_but_a_reply_is_acknowledged_before_it_is_acted_on() {
     {
         bench.hear(&frame);
         let said = bench.said();
-        assert_eq!(said[0], Output::Send(acknowledge("x")));
+        assert_eq!(said[0], Output::Acknowledge(acknowledge("x")));
         assert_eq!(said.len(), 1 + others, "{said:?}");
     }
     let mut bench = Bench::live();

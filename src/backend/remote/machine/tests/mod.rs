@@ -67,7 +67,7 @@ impl Bench {
                     self.attempt = attempt;
                     self.machine.socket_opened(attempt, self.moment());
                 }
-                Output::Send(frame) => self.sent(&frame),
+                Output::Send(frame) | Output::Acknowledge(frame) => self.sent(&frame),
                 Output::Drop(_) => self.asked.clear(),
                 Output::Settled(call, how) => self.settled.push_back((call, how)),
                 Output::Told(_, change) => self.told.push_back(change),
