@@ -3,7 +3,7 @@ export class ServiceClock {
     /** Service's time less local monotonic time: never too great, so what has expired here has expired there. */
     private offsetMs = -Infinity;
 
-    /** Whether a change was seen as it happened. Before, the clock may lag by the age of the newest change. */
+    /** Whether a write of this client was dated. Before, the clock may lag by the age of the newest change. */
     isFresh = false;
 
     /** The service has dated a change that was made at that time, at the latest now. */

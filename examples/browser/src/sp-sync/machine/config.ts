@@ -1,13 +1,7 @@
+import type { ActionRule } from '../../catalogue';
 import type { ActionBody } from '../heart/item';
 import type { Rules } from '../heart/operation';
 import type { Notice } from '../notice';
-
-/** What is known of an action type at run time. */
-export interface ActionRules {
-    readonly executor: string;
-    readonly atMostOnce: boolean;
-    readonly expiresMs: number | undefined;
-}
 
 /** What does not change while a client lives. */
 export interface Config {
@@ -22,7 +16,7 @@ export interface Config {
     readonly writesPerSecond: number;
     readonly rules: Rules;
     readonly executors: readonly string[];
-    readonly rulesOf: (action: string) => ActionRules | undefined;
+    readonly rulesOf: (action: string) => ActionRule | undefined;
 }
 
 /** An action to be carried out. */

@@ -95,6 +95,11 @@ export class Machine {
             && this.lanes.every((lane) => lane.isIdle && !holds(lane));
     }
 
+    /** Whether something of the application waits that a write can carry now. */
+    get hasMoreToWrite(): boolean {
+        return !this.outbox.isEmpty;
+    }
+
     freshId(): string {
         this.ids += 1;
         return numbered(this.config.fresh, this.ids);
@@ -169,7 +174,7 @@ export class Machine {
         if (this.outbox.flight) return { write: false, wakeAt: late };
         if (this.outbox.isEmpty && !wishes.urgent) return { write: false, wakeAt: Math.min(late, wishes.wakeAt) };
         if (notBefore > now) return { write: false, wakeAt: Math.min(late, notBefore) };
-        return { write: true, wakeAt: late };
+        return { write: true, wakeAt: Math.min(late, wishes.wakeAt) };
     }
 
     /** Failed actions whose delay is over may start again, once the document counts the attempt. */
@@ -259,7 +264,8 @@ export class Machine {
         // When it was sent: the answer may have come long after others saw the claims.
         this.heldAt = flight.sentAt;
         this.recovered();
-        this.dated(dateMs, now);
+        this.clock.saw(dateMs, now);
+        this.clock.isFresh = true;
         this.outbox.answer(flight.carried);
         for (const { operation, outcome } of flight.derived) report(this, operation, outcome, now);
         this.adopt(revision, data, now);
@@ -300,14 +306,9 @@ export class Machine {
         this.failingTold = false;
     }
 
-    /** The service has dated a change as it happened. */
-    dated(dateMs: number, now: number): void {
-        this.clock.saw(dateMs, now);
-        this.clock.isFresh = true;
-    }
-
     /** The SDK shows this content. While a write is on its way that waits: its answer says more. */
-    saw(revision: number, data: JsonObject, now: number): void {
+    saw(revision: number, data: JsonObject, dateMs: number, now: number): void {
+        this.clock.saw(dateMs, now);
         if (this.outbox.flight === undefined) this.adopt(revision, data, now);
     }
 
@@ -321,20 +322,19 @@ export class Machine {
     private take(state: State, now: number): void {
         const { document } = state;
         const lastWrite = document.ledger?.lastWrite(this.config.instance);
+        this.current = state;
         for (const lane of this.lanes) {
             // Every write of this life takes claims of the one before over, also one whose answer was lost.
             if (lastWrite !== undefined && lastWrite > this.bornAt) lane.resuming = false;
             const wasCorrupt = lane.corrupt;
             lane.corrupt = document.corruptArray(lane.executor) !== undefined;
             const lost = lane.reconcile(document, this.config.by, lastWrite);
-            this.current = state;
             if (lane.corrupt && !wasCorrupt) this.tellCorrupt(lane);
             if (lost !== undefined) {
                 this.hooks.cancel(lost);
                 this.hooks.notice({ kind: 'ClaimLost', executor: lane.executor, id: lost });
             }
         }
-        this.current = state;
         this.requests.look(document, this.config.by, lastWrite, now + FINISH_LINGER_MS);
         this.outbox.settleDoubts(state);
         this.hooks.changed();
