@@ -163,13 +163,12 @@ async fn in_a_storm_of_overwrites_the_queue_goes_on() {
             }
         };
         assert_eq!(rounds, ROUNDS);
-        client.add_actions(Batch::new().then(note("last of rust"))).await.unwrap();
-        node.tell(
-            "add",
-            json!({ "who": "page", "action": "lockScreen", "info": { "message": "last of page" } }),
-        )
-        .await;
-        original_sees(&mut node, worked_off).await;
+        add_patiently(&client, Batch::new().then(note("last of rust"))).await;
+        let batch = json!([["lockScreen", { "message": "last of page" }]]);
+        node.tell("addMany", json!({ "who": "page", "batch": batch })).await;
+        until_worked_off(&store).await;
+        // Its answer comes behind all that was told.
+        node.tell("getSync", json!({ "who": "extension" })).await;
         // Of each action when it ran, and as which attempt.
         let mut runs = BTreeMap::<String, Vec<(usize, u64)>>::new();
         let mut messages = Vec::new();
