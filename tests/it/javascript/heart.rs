@@ -16,8 +16,13 @@ use crate::support::Dice;
 const EXECUTORS: [&str; 3] = ["extension", "onboarding", "ü\""];
 const HOLDERS: [&str; 3] = ["ES1#aaaa", "ES1#bbbb", "AU2#c"];
 
+/// A number below this one.
+fn upto(dice: &mut Dice, sides: usize) -> usize {
+    usize::try_from(dice.roll(sides as u64)).unwrap()
+}
+
 fn one_of<'a, T>(dice: &mut Dice, of: &'a [T]) -> &'a T {
-    &of[usize::try_from(dice.roll(of.len() as u64)).unwrap()]
+    &of[upto(dice, of.len())]
 }
 
 fn executor(dice: &mut Dice) -> Executor {
@@ -62,7 +67,7 @@ fn element(dice: &mut Dice) -> Value {
         0 => json!(7),
         1 => json!({ "action": 7 }),
         _ => {
-            let mut element = json!({ "action": "lockScreen", "executor": "extension", "message": "é\u{1}\"".repeat(dice.roll(4) as usize) });
+            let mut element = json!({ "action": "lockScreen", "executor": "extension", "message": "é\u{1}\"".repeat(upto(dice, 4)) });
             if dice.roll(4) > 0 {
                 element["_sp"] = tag(dice);
             }
@@ -143,7 +148,7 @@ fn operation(dice: &mut Dice, document: &Document, step: u64) -> Operation {
     };
     match dice.roll(14) {
         0 => {
-            let data = json!({ "step": "x".repeat(dice.roll(60) as usize), "new": [step, { "deep": null }] });
+            let data = json!({ "step": "x".repeat(upto(dice, 60)), "new": [step, { "deep": null }] });
             Operation::Merge(Arc::new(data.as_object().unwrap().clone()))
         }
         1 => Operation::Unset(vec!["new".into(), "absent".into()]),
@@ -262,10 +267,10 @@ fn shown(outcome: &Result<Outcome>) -> Value {
 
 fn rules(dice: &mut Dice) -> Rules {
     Rules {
-        document_bytes_max: 400 + 100 * usize::try_from(dice.roll(40)).unwrap(),
-        reserve_bytes: 8 * usize::try_from(dice.roll(32)).unwrap(),
-        waiting_max: 2 + usize::try_from(dice.roll(8)).unwrap(),
-        run_max: 1 + usize::try_from(dice.roll(6)).unwrap(),
+        document_bytes_max: 400 + 100 * upto(dice, 40),
+        reserve_bytes: 8 * upto(dice, 32),
+        waiting_max: 2 + upto(dice, 8),
+        run_max: 1 + upto(dice, 6),
         ..Rules::default()
     }
 }
