@@ -6,7 +6,7 @@ mod fanout;
 mod official;
 mod party;
 mod proxy;
-mod puppet;
+pub(crate) mod puppet;
 mod sessions;
 mod storm;
 mod subscriptions;
