@@ -49,6 +49,7 @@ mod operations;
 mod pace;
 mod request;
 mod rest;
+mod rights;
 mod running;
 mod seeking;
 mod service;
@@ -63,7 +64,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-pub use access::{Access, Admitted, Everything, Gatekeeper, Permissions, Refusal};
+pub use access::{Access, Admitted, Everything, Gatekeeper, Nobody, Permissions, Refusal};
 pub use counters::{Count, Counters};
 pub use files::{FileError, Keys, TokenDigest, Users};
 pub use limits::Limits;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::document::Documents;
 use super::names::Names;
 use super::pace::Pace;
+use super::rights::Rights;
 use super::running::Running;
 use super::seeking::Seeking;
-use super::{Access, Counters, Everything, Gatekeeper, Limits};
+use super::{Access, Counters, Everything, Gatekeeper, Limits, Nobody};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::twilsock::sync::is_sid;
@@ -26,7 +27,7 @@ pub(crate) struct Core {
     pub(super) base_url: String,
     pub(super) backend: Arc<dyn Backend>,
     pub(super) gatekeeper: Arc<dyn Gatekeeper>,
-    pub(super) access: Arc<dyn Access>,
+    pub(super) access: Rights,
     pub(super) limits: Limits,
     pub(super) counters: Arc<Counters>,
     pub(super) names: Names,
@@ -45,7 +46,8 @@ pub struct Builder {
     base_url: String,
     backend: Arc<dyn Backend>,
     gatekeeper: Arc<dyn Gatekeeper>,
-    access: Arc<dyn Access>,
+    access: Option<Arc<dyn Access>>,
+    acl_enabled: bool,
     limits: Limits,
 }
 
@@ -64,7 +66,8 @@ impl Service {
             base_url: "http://localhost".into(),
             backend: Arc::new(backend),
             gatekeeper: Arc::new(gatekeeper),
-            access: Arc::new(Everything),
+            access: None,
+            acl_enabled: false,
             limits: Limits::default(),
         }
     }
@@ -93,10 +96,10 @@ impl Service {
         &self.core.backend
     }
 
-    /// Who may do what in it.
+    /// Who may do what in it where no row says otherwise.
     #[must_use]
     pub fn access(&self) -> &Arc<dyn Access> {
-        &self.core.access
+        &self.core.access.rules
     }
 
     /// What it takes from its clients.
@@ -135,10 +138,24 @@ impl Builder {
         self
     }
 
-    /// Who may do what. Without: everybody everything.
+    /// Who may do what. Without: [`Everything`], or [`Nobody`] where rows count.
     #[must_use]
     pub fn access(mut self, access: impl Access) -> Self {
-        self.access = Arc::new(access);
+        self.access = Some(Arc::new(access));
+        self
+    }
+
+    /// Whether rows of permissions count: what an identity may do with one document, set over REST
+    /// (`…/Documents/{sid}/Permissions`) while the server runs. A row says all, more or less than [`Access`], which decides
+    /// where there is none; and it decides alone who may make a document. Not by default: then there are no rows.
+    ///
+    /// Rows are kept in the backend, those of one document in one document beside it, whose limit of size bounds them: some
+    /// 300 identities in 16 KiB. They go when their document does. Each request costs one more read of the store. What
+    /// begins after a row was set is judged by it, on every server; a subscription that is running ends at once on this
+    /// server, and as soon as the store tells of it on others.
+    #[must_use]
+    pub fn acl_enabled(mut self, enabled: bool) -> Self {
+        self.acl_enabled = enabled;
         self
     }
 
@@ -167,6 +184,10 @@ impl Builder {
         if host.is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', ' '])) {
             return invalid("base url", "expected `http://` or `https://`, a host, and perhaps a port");
         }
+        let access = self.access.unwrap_or_else(|| match self.acl_enabled {
+            true => Arc::new(Nobody),
+            false => Arc::new(Everything),
+        });
         Ok(Service {
             core: Arc::new(Core {
                 names: Names::new(&self.service_sid),
@@ -180,7 +201,7 @@ impl Builder {
                 base_url,
                 backend: self.backend,
                 gatekeeper: self.gatekeeper,
-                access: self.access,
+                access: Rights::new(access, self.acl_enabled),
                 limits: self.limits,
                 counters: Arc::default(),
             }),

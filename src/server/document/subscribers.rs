@@ -73,6 +73,17 @@ impl Subscribers {
         peer.notify(Told::Own([canceled].into()));
     }
 
+    /// Ends the subscriptions of those who may not read any more. Sync: as if by the client's own wish, which makes the
+    /// SDKs ask anew; then they hear why not.
+    pub(super) fn judge(&mut self, may_read: impl Fn(&str) -> bool) {
+        let barred = self.peers.values().filter(|peer| !may_read(peer.identity()));
+        let barred: Vec<Arc<Peer>> = barred.cloned().collect();
+        for peer in barred {
+            self.drop_peer(peer.id);
+            peer.notify(Told::Own([SyncMessage::ended(&self.sid, Kind::Document)].into()));
+        }
+    }
+
     /// Ends a subscription without a word.
     pub(super) fn drop_peer(&mut self, peer: PeerId) {
         if let Some(peer) = self.peers.remove(&peer) {

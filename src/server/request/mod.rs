@@ -60,8 +60,8 @@ impl Asked {
     }
 
     /// What whoever asks may do with a document.
-    fn may(&self, document: &DocumentId) -> Permissions {
-        self.core.access.may(self.peer.identity(), document.as_str())
+    async fn may(&self, document: &DocumentId) -> Result<Permissions, SyncError> {
+        self.core.may(self.peer.identity(), document).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod command_line;
-mod http;
+pub(crate) mod http;
 mod operations;
 mod rest;
 mod serving;

@@ -36,6 +36,10 @@ pub(crate) struct Serve {
     /// whoever has a good access token may do everything.
     #[arg(long, env = "SP_SYNC_USERS", value_name = "FILE")]
     users: Option<PathBuf>,
+    /// Rows of permissions, set over REST, say what an identity may do with a document. Where there is none, the users file
+    /// says it; without a users file, nobody may do anything then.
+    #[arg(long, env = "SP_SYNC_ACL_ENABLED")]
+    acl_enabled: bool,
     /// Scheme, host and port under which clients see the server. Without it: where it listens.
     #[arg(long, env = "SP_SYNC_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,

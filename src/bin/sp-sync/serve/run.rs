@@ -51,7 +51,7 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
             Err(error) => warn(&format!("the certificate was not replaced: {}", chain(&error))),
         });
     }
-    if options.users.is_none() {
+    if options.users.is_none() && !options.acl_enabled {
         warn("no users file: no token endpoint, and whoever has a good access token may do everything");
     }
     // The line that programs wait for: whoever reads it can connect.
@@ -178,7 +178,7 @@ fn service(options: &Serve, ready: &Ready, store: Store, address: SocketAddr) ->
     let verifier = ready.keys.verifier().leeway(Duration::from_secs(options.leeway_s));
     let (account, service) = (ready.keys.account_sid(), ready.keys.service_sid());
     let builder = Service::builder(account, service, store, JwtGatekeeper::new(verifier));
-    let builder = builder.base_url(url).limits(options.bounds.limits());
+    let builder = builder.base_url(url).limits(options.bounds.limits()).acl_enabled(options.acl_enabled);
     let builder = match &ready.users {
         Some(users) => builder.access(users.clone()),
         None => builder,
@@ -195,7 +195,7 @@ fn doors(options: &Serve, users: Option<Users>, keys: &Keys, service: &Service) 
             return Err(Problem::Usage("--token-path: it begins with a slash".into()));
         }
         let endpoint = service.base_url().replacen("http", "ws", 1) + "/v3/wsconnect";
-        let endpoint = TokenEndpoint::new(minter, users).attempts(attempts).endpoint(endpoint);
+        let endpoint = TokenEndpoint::new(minter, users).attempts(attempts).endpoint(endpoint).service(service);
         let endpoint = endpoint.lifetime(Duration::from_secs(options.token_lifetime_s));
         routes = routes.merge(endpoint.path(&options.token_path).router());
     }
