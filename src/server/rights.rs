@@ -41,7 +41,9 @@ impl Rows {
     /// Of the document that holds them.
     pub(super) fn of(stored: &Stored) -> Self {
         let rows = match stored.document.field(ROWS) {
-            Some(Value::Object(rows)) => rows.iter().map(|(who, may)| Some((who.clone(), read(may)?))).collect(),
+            Some(Value::Object(rows)) => {
+                rows.iter().map(|(who, may)| Some((who.clone(), read(may)?))).collect()
+            }
             _ => None,
         };
         let (unreadable, revision) = (rows.is_none(), Some(stored.revision));
@@ -69,7 +71,10 @@ impl Rows {
         if self.unreadable { Some(Permissions::NONE) } else { self.rows.get(identity).copied() }
     }
 
-    pub(super) fn after<'r>(&'r self, identity: Option<&str>) -> impl Iterator<Item = (&'r str, Permissions)> {
+    pub(super) fn after<'r>(
+        &'r self,
+        identity: Option<&str>,
+    ) -> impl Iterator<Item = (&'r str, Permissions)> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = identity.map_or(Unbounded, Excluded);
         self.rows.range::<str, _>((from, Unbounded)).map(|(who, may)| (who.as_str(), *may))
@@ -86,7 +91,11 @@ impl Rows {
 }
 
 fn letters(may: Permissions) -> String {
-    [(may.read, 'r'), (may.write, 'w'), (may.manage, 'm')].iter().filter(|(has, _)| *has).map(|(_, l)| *l).collect()
+    [(may.read, 'r'), (may.write, 'w'), (may.manage, 'm')]
+        .iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, l)| *l)
+        .collect()
 }
 
 fn read(may: &Value) -> Option<Permissions> {

@@ -78,7 +78,14 @@ impl TokenEndpoint {
     #[must_use]
     pub fn new(minter: Minter, policy: impl TokenPolicy) -> Self {
         let (policy, attempts) = (Arc::new(policy), Attempts::default());
-        let inner = Inner { minter, policy, attempts, lifetime: SERVER_TOKEN_LIFETIME, endpoint: None, service: None };
+        let inner = Inner {
+            minter,
+            policy,
+            attempts,
+            lifetime: SERVER_TOKEN_LIFETIME,
+            endpoint: None,
+            service: None,
+        };
         Self { path: PATH.to_owned(), inner }
     }
 

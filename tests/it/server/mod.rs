@@ -5,6 +5,7 @@ mod documents;
 mod fanout;
 mod official;
 mod party;
+mod permissions;
 mod proxy;
 mod puppet;
 mod sessions;

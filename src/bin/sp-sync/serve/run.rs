@@ -195,7 +195,8 @@ fn doors(options: &Serve, users: Option<Users>, keys: &Keys, service: &Service) 
             return Err(Problem::Usage("--token-path: it begins with a slash".into()));
         }
         let endpoint = service.base_url().replacen("http", "ws", 1) + "/v3/wsconnect";
-        let endpoint = TokenEndpoint::new(minter, users).attempts(attempts).endpoint(endpoint).service(service);
+        let endpoint =
+            TokenEndpoint::new(minter, users).attempts(attempts).endpoint(endpoint).service(service);
         let endpoint = endpoint.lifetime(Duration::from_secs(options.token_lifetime_s));
         routes = routes.merge(endpoint.path(&options.token_path).router());
     }
