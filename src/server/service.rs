@@ -6,12 +6,16 @@ use std::sync::Arc;
 use super::document::Documents;
 use super::names::Names;
 use super::pace::Pace;
+use super::queues::Queues;
 use super::rights::Rights;
 use super::running::Running;
 use super::seeking::Seeking;
 use super::{Access, Counters, Everything, Gatekeeper, Limits, Nobody};
 use crate::backend::Backend;
+use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
+use crate::id::Executor;
+use crate::limits::SERVER_EXECUTORS_MAX;
 use crate::twilsock::sync::is_sid;
 
 /// A Sync service. Cheap to clone; clones are the same service.
@@ -37,6 +41,7 @@ pub(crate) struct Core {
     pub(super) writes: Pace,
     pub(super) reads: Pace,
     pub(super) running: Running,
+    pub(super) queues: Arc<Queues>,
 }
 
 /// Puts a [`Service`] together; see [`Service::builder`].
@@ -48,6 +53,7 @@ pub struct Builder {
     gatekeeper: Arc<dyn Gatekeeper>,
     access: Option<Arc<dyn Access>>,
     acl_enabled: bool,
+    executors: Vec<Executor>,
     limits: Limits,
 }
 
@@ -68,6 +74,10 @@ impl Service {
             gatekeeper: Arc::new(gatekeeper),
             access: None,
             acl_enabled: false,
+            executors: Catalogue::proctoring()
+                .executors()
+                .map(|executor| executor.name.as_str().into())
+                .collect(),
             limits: Limits::default(),
         }
     }
@@ -159,6 +169,20 @@ impl Builder {
         self
     }
 
+    /// Executors whose queues the metrics show each by its name; all others are shown together, so that documents cannot
+    /// make metrics grow. Without: those of the built-in catalogue. Of more than
+    /// [`SERVER_EXECUTORS_MAX`](crate::limits::SERVER_EXECUTORS_MAX) the first count.
+    #[must_use]
+    pub fn executors(mut self, executors: impl IntoIterator<Item = Executor>) -> Self {
+        self.executors.clear();
+        for executor in executors {
+            if self.executors.len() < SERVER_EXECUTORS_MAX && !self.executors.contains(&executor) {
+                self.executors.push(executor);
+            }
+        }
+        self
+    }
+
     /// What it takes from its clients.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -196,6 +220,7 @@ impl Builder {
                 writes: Pace::new(self.limits.writes_per_s),
                 reads: Pace::new(self.limits.reads_per_s),
                 running: Running::default(),
+                queues: Queues::new(self.executors),
                 account_sid: self.account_sid,
                 service_sid: self.service_sid,
                 base_url,

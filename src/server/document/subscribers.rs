@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use tokio::time::Instant;
+
 use super::super::connection::{Peer, PeerId, Shared, Told};
 use super::super::names::Names;
 use super::Subscription;
@@ -114,7 +116,7 @@ impl Subscribers {
 
     fn tell(&self, notification: Notification, author: Option<PeerId>) {
         let id = format!("TN{:032x}", FRAMES.fetch_add(1, Relaxed));
-        let shared = Arc::new(Shared { frame: notification.frame(&id), id });
+        let shared = Arc::new(Shared { frame: notification.frame(&id), id, since: Instant::now() });
         for peer in self.others(author) {
             peer.notify(Told::Shared(shared.clone()));
         }

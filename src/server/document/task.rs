@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::super::connection::PeerId;
+use super::super::queues::Observer;
 use super::super::rights::{Rows, sweep};
 use super::super::service::Core;
 use super::subscribers::Subscribers;
@@ -37,6 +38,7 @@ struct Task {
     /// The newest revision that subscribers were told of, or knew already.
     told: Option<backend::Revision>,
     subscribers: Subscribers,
+    observer: Observer,
     /// There while there are subscribers, or some that wait to be.
     watching: Option<Watching>,
     /// The same for its rows, where rows count.
@@ -55,12 +57,14 @@ pub(super) fn start(core: Arc<Core>, document: DocumentId, commands: mpsc::Recei
     let sid = core.names.sid(&document);
     core.names.meet(&sid, &document);
     let subscribers = Subscribers::new(document.clone(), sid);
+    let observer = core.queues.observer(&document);
     let task = Task {
         core,
         document,
         newest: None,
         told: None,
         subscribers,
+        observer,
         watching: None,
         watching_rows: None,
         rows_heard: false,
@@ -285,6 +289,7 @@ impl Task {
             self.told = Some(stored.revision);
         }
         if self.newest.as_ref().is_none_or(|newest| stored.revision >= newest.revision) {
+            self.observer.see(&stored.document, Instant::now());
             self.newest = Some(stored);
         }
     }
@@ -293,6 +298,7 @@ impl Task {
     fn gone(&mut self, author: Option<PeerId>) {
         self.newest = None;
         self.told = None;
+        self.observer.see_nothing(Instant::now());
         self.subscribers.tell_removed(None, author);
         if self.watched {
             for subscription in std::mem::take(&mut self.arriving) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sp_sync::backend::{Backend, Directory as _, Memory};
+use sp_sync::backend::{Backend, Memory};
 use sp_sync::server::{Access, Attempts, Builder, Nobody, Permissions, Rest, Serve, Service, router};
 use sp_sync::twilsock::message::Method;
 use tokio::net::TcpListener;

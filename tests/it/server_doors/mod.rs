@@ -2,7 +2,9 @@
 
 #[cfg(feature = "cli")]
 mod command_line;
+mod exposition;
 pub(crate) mod http;
+mod metrics;
 mod operations;
 mod rest;
 mod serving;

@@ -55,6 +55,10 @@ pub(crate) struct Serve {
     /// Serve /healthz, /readyz and /metrics there instead of beside everything else.
     #[arg(long, env = "SP_SYNC_OPERATIONS_LISTEN", value_name = "ADDRESS:PORT")]
     operations_listen: Option<SocketAddr>,
+    /// Executors that /metrics shows by name, with commas between; all others are shown together. Without it: those of the
+    /// built-in catalogue.
+    #[arg(long, env = "SP_SYNC_EXECUTORS", value_name = "NAMES", value_delimiter = ',')]
+    executors: Vec<String>,
     /// Path of the token endpoint.
     #[arg(long, env = "SP_SYNC_TOKEN_PATH", value_name = "PATH", default_value = "/sync/tokens")]
     token_path: String,

@@ -9,8 +9,8 @@ use axum::Router;
 use sp_sync::backend::{Backend, Embedded, Memory};
 use sp_sync::limits::SERVER_CERTIFICATE_EVERY;
 use sp_sync::server::{
-    Attempts, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed, Tls, TokenEndpoint,
-    Users, router,
+    Attempts, Durations, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed, Tls,
+    TokenEndpoint, Users, router,
 };
 use tokio::net::TcpListener;
 
@@ -32,11 +32,13 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
     if options.check {
         return checked(options, &ready).await;
     }
-    let (store, file) = open(&options.store).await?;
+    let commits = Durations::default();
+    let (store, file) = open(&options.store, &commits).await?;
     let listener = bind(options.listen).await?;
     let address = listener.local_addr().map_err(|error| failed("the listener", error))?;
     let service = service(options, &ready, store.clone(), address)?;
     let operations = Operations::new(&service).writes(store.writes());
+    let operations = if file.is_some() { operations.commits(commits) } else { operations };
     let mut routes = doors(options, ready.users, &ready.keys, &service)?;
     let apart = match options.operations_listen {
         Some(address) => Some(bind(address).await?),
@@ -158,11 +160,12 @@ async fn checked(options: &Serve, ready: &Ready) -> Outcome<()> {
     print(line.as_bytes()).map(drop)
 }
 
-async fn open(place: &Place) -> Outcome<(Store, Option<Embedded>)> {
+async fn open(place: &Place, commits: &Durations) -> Outcome<(Store, Option<Embedded>)> {
     match place {
         Place::Memory => Ok((Timed::new(Arc::new(Memory::new())), None)),
         Place::File(path) => {
-            let file = Embedded::options().create(true).open(path).await?;
+            let commits = commits.clone();
+            let file = Embedded::options().on_commit(move |took| commits.add(took)).open(path).await?;
             Ok((Timed::new(Arc::new(file.clone())), Some(file)))
         }
     }
@@ -179,6 +182,10 @@ fn service(options: &Serve, ready: &Ready, store: Store, address: SocketAddr) ->
     let (account, service) = (ready.keys.account_sid(), ready.keys.service_sid());
     let builder = Service::builder(account, service, store, JwtGatekeeper::new(verifier));
     let builder = builder.base_url(url).limits(options.bounds.limits()).acl_enabled(options.acl_enabled);
+    let builder = match options.executors.is_empty() {
+        true => builder,
+        false => builder.executors(options.executors.iter().map(|name| name.as_str().into())),
+    };
     let builder = match &ready.users {
         Some(users) => builder.access(users.clone()),
         None => builder,
