@@ -6,6 +6,8 @@ mod exposition;
 pub(crate) mod http;
 mod metrics;
 mod operations;
+#[cfg(feature = "cli")]
+mod options;
 mod rest;
 mod serving;
 mod tokens;

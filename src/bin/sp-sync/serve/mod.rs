@@ -8,7 +8,8 @@ mod run;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use flags::{Bounds, Place};
+use flags::{Bounds, Place, executor};
+use sp_sync::Executor;
 
 /// Serve documents to the official Sync SDKs, to this crate's clients, and to back ends over REST.
 ///
@@ -57,8 +58,8 @@ pub(crate) struct Serve {
     operations_listen: Option<SocketAddr>,
     /// Executors that /metrics shows by name, with commas between; all others are shown together. Without it: those of the
     /// built-in catalogue.
-    #[arg(long, env = "SP_SYNC_EXECUTORS", value_name = "NAMES", value_delimiter = ',')]
-    executors: Vec<String>,
+    #[arg(long, env = "SP_SYNC_EXECUTORS", value_name = "NAMES", value_delimiter = ',', value_parser = executor)]
+    executors: Vec<Executor>,
     /// Path of the token endpoint.
     #[arg(long, env = "SP_SYNC_TOKEN_PATH", value_name = "PATH", default_value = "/sync/tokens")]
     token_path: String,

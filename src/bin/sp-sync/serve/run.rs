@@ -117,6 +117,9 @@ fn look(options: &Serve) -> Outcome<Ready> {
     if !(180..=86_400).contains(&options.token_lifetime_s) {
         return Err(Problem::Usage("--token-lifetime-s: tokens live 180 to 86400 seconds".into()));
     }
+    if !options.token_path.starts_with('/') {
+        return Err(Problem::Usage("--token-path: it begins with a slash".into()));
+    }
     Ok(Ready { keys, users, tls })
 }
 
@@ -184,13 +187,13 @@ fn service(options: &Serve, ready: &Ready, store: Store, address: SocketAddr) ->
     let builder = builder.base_url(url).limits(options.bounds.limits()).acl_enabled(options.acl_enabled);
     let builder = match options.executors.is_empty() {
         true => builder,
-        false => builder.executors(options.executors.iter().map(|name| name.as_str().into())),
+        false => builder.executors(options.executors.clone()),
     };
     let builder = match &ready.users {
         Some(users) => builder.access(users.clone()),
         None => builder,
     };
-    builder.build().map_err(|error| Problem::Usage(error.to_string()))
+    builder.build().map_err(|error| Problem::Usage(format!("--public-url: {error}")))
 }
 
 /// Every door of the service, but those of whoever runs it.
@@ -198,9 +201,6 @@ fn doors(options: &Serve, users: Option<Users>, keys: &Keys, service: &Service) 
     let attempts = Attempts::new(options.attempts_at_once, Duration::from_secs(options.attempt_every_s));
     let mut routes = router(service).merge(Rest::new(service, keys.clone(), attempts.clone()).router());
     if let (Some(users), Some(minter)) = (users, keys.minter()) {
-        if !options.token_path.starts_with('/') {
-            return Err(Problem::Usage("--token-path: it begins with a slash".into()));
-        }
         let endpoint = service.base_url().replacen("http", "ws", 1) + "/v3/wsconnect";
         let endpoint =
             TokenEndpoint::new(minter, users).attempts(attempts).endpoint(endpoint).service(service);
