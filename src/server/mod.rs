@@ -32,9 +32,15 @@
 //! goes to the task of its document, which writes to the backend; the answer goes into the author's queue, and after it
 //! a notification into the queue of every other subscriber.
 //!
+//! How to run one as a process is told in [`running_it`].
+//!
 //! The server keeps nothing that another server on the same backend could not find out: SIDs are derived from names,
 //! revisions and event ids are the backend's. So any number of servers may stand before one backend, and a client that
 //! comes back, to whichever of them, is told what it missed.
+
+#[cfg(doc)]
+#[doc = include_str!("../../docs/server.md")]
+pub mod running_it {}
 
 mod access;
 mod answer;

@@ -27,6 +27,49 @@ fn options() -> BTreeMap<String, Option<String>> {
     found
 }
 
+const PAGE: &str = "docs/server.md";
+
+/// The table of all options, made of what `--help` says.
+fn table() -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_sp-sync")).args(["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let (_, options) = help.split_once("Options:\n").unwrap();
+    let mut rows: Vec<(String, String, String)> = Vec::new();
+    for line in options.lines().map(str::trim) {
+        if line.starts_with("--") {
+            rows.push((line.to_owned(), String::new(), String::new()));
+            continue;
+        }
+        let Some((_, text, default)) = rows.last_mut() else { continue };
+        match line.strip_prefix("[default: ").and_then(|line| line.strip_suffix(']')) {
+            Some(value) => *default = format!("`{value}`"),
+            None if line.is_empty() || line.starts_with("[env: ") || line.starts_with("-h") => {}
+            None if line.starts_with("Possible values:") => text.push(':'),
+            None => match line.strip_prefix("- ").and_then(|line| line.split_once(':')) {
+                Some((value, says)) => *text = format!("{text} `{value}` ({})", says.trim()),
+                None => *text = format!("{text} {line}").trim().to_owned(),
+            },
+        }
+    }
+    let rows = rows.iter().filter(|(option, ..)| option != "--help");
+    let rows = rows.map(|(option, text, default)| format!("| `{option}` | {text} | {default} |\n"));
+    format!("\n| option | what it says | default |\n|---|---|---|\n{}\n", rows.collect::<String>())
+}
+
+#[test]
+fn the_page_about_the_server_has_every_option_as_help_says_it() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once("options` -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of options").unwrap();
+    let fresh = format!("{before}options` -->\n{}<!-- end of options{after}", table());
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(page == fresh, "{PAGE} is stale: a comment in it says how to write its table again");
+}
+
 /// Options that make no sense in a file, or in one and in the environment.
 const APART: [&str; 3] = ["check", "config", "help"];
 

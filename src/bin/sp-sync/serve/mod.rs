@@ -45,10 +45,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "SP_SYNC_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
     /// Certificate and chain, PEM; read again when the file changes.
-    #[arg(long, env = "SP_SYNC_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "SP_SYNC_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
-    /// Its private key, PEM.
-    #[arg(long, env = "SP_SYNC_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    /// Its private key, PEM. One needs the other, wherever each is given.
+    #[arg(long, env = "SP_SYNC_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// A proxy stands in front and says in X-Forwarded-For whom it serves. Without one: leave it out.
     #[arg(long, env = "SP_SYNC_BEHIND_PROXY")]

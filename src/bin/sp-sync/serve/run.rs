@@ -112,7 +112,13 @@ fn look(options: &Serve) -> Outcome<Ready> {
             private(key);
             Some(Tls::read(certificate, key).map_err(|error| Problem::Usage(chain(&error)))?)
         }
-        _ => None,
+        (Some(_), None) => {
+            return Err(Problem::Usage("--tls-cert needs its private key: give --tls-key <FILE> too".into()));
+        }
+        (None, Some(_)) => {
+            return Err(Problem::Usage("--tls-key needs its certificate: give --tls-cert <FILE> too".into()));
+        }
+        (None, None) => None,
     };
     if !(180..=86_400).contains(&options.token_lifetime_s) {
         return Err(Problem::Usage("--token-lifetime-s: tokens live 180 to 86400 seconds".into()));
