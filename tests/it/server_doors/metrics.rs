@@ -21,7 +21,7 @@ async fn scrape(site: &Site) -> Exposition {
 }
 
 /// Scrapes until something shows that only other tasks bring about.
-async fn until(site: &Site, what: &str, shows: impl Fn(&Exposition) -> bool) -> Exposition {
+async fn until(site: &Site, what: &str, shows: impl Fn(&Exposition) -> bool + Sync) -> Exposition {
     let scraping = async {
         loop {
             let shown = scrape(site).await;
