@@ -200,7 +200,6 @@ mod seen {
             Self
         }
 
-        #[expect(clippy::unused_self, reason = "as with the feature")]
         pub(in crate::server) fn answered(&self, _: u16) {}
     }
 
@@ -211,7 +210,6 @@ mod seen {
             Self
         }
 
-        #[expect(clippy::unused_self, reason = "as with the feature")]
         pub(in crate::server) fn see(&self, _: &Document, _: Instant) {}
     }
 }

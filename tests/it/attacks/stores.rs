@@ -11,7 +11,7 @@ pub(super) struct Odd {
     pub(super) wait: Duration,
     /// Writes are answered so much later than they hold, so watches tell of them first, as those of
     /// [`Embedded`](sp_sync::backend::Embedded) may.
-    answers_after: Duration,
+    pub(super) answers_after: Duration,
     /// The rate that it states.
     pub(super) writes_per_second: Option<f64>,
 }
