@@ -103,7 +103,7 @@ impl Operations {
         Self { writes: Some(writes), ..self }
     }
 
-    /// Shows how long its commits take, as [`Options::on_commit`](crate::backend::embedded::Options::on_commit) was told.
+    /// Shows how long its commits take, as an embedded store tells whoever opens it with `Options::on_commit`.
     #[must_use]
     pub fn commits(self, commits: Durations) -> Self {
         Self { commits: Some(commits), ..self }
