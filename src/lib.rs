@@ -1,5 +1,6 @@
 // In the repository the link leads to the file, here to the page made of it: the first definition counts.
 #![cfg_attr(doc, doc = "[requirements]: mod@requirements\n")]
+#![cfg_attr(all(doc, feature = "server"), doc = "[server]: mod@server::running_it\n")]
 // Its programs use `embedded` and `remote`; without these features they are not compiled, and it is shown all the same.
 #![cfg_attr(any(all(feature = "embedded", feature = "remote"), not(doctest)), doc = include_str!("../README.md"))]
 #![cfg_attr(

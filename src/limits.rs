@@ -377,3 +377,6 @@ pub const SERVER_WRITE_BUFFER_BYTES: usize = 16_384;
 
 /// The longest pause of a server before it watches a document anew that its backend stopped telling of.
 pub const SERVER_WATCH_BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// Executors whose queues a server's metrics show by name; the others are shown together.
+pub const SERVER_EXECUTORS_MAX: usize = 64;

@@ -90,7 +90,9 @@ impl Permissions {
     pub const WRITE: Self = Self { read: true, write: true, manage: false };
 }
 
-/// Decides who may do what. Asked for every request about a document, so it answers at once, from memory.
+/// Decides who may do what, where no row of permissions says otherwise (see
+/// [`Builder::acl_enabled`](crate::server::Builder::acl_enabled)). Asked for every request about a document, so it answers
+/// at once, from memory.
 pub trait Access: Send + Sync + 'static {
     /// What this identity may do with the document of this name, whether or not there is one. A document without a
     /// unique name has the name `Unnamed_` and its SID.
@@ -104,5 +106,15 @@ pub struct Everything;
 impl Access for Everything {
     fn may(&self, _: &str, _: &str) -> Permissions {
         Permissions::ALL
+    }
+}
+
+/// Nobody may do anything, but by a row of permissions or over REST.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl Access for Nobody {
+    fn may(&self, _: &str, _: &str) -> Permissions {
+        Permissions::NONE
     }
 }

@@ -109,6 +109,10 @@ impl Problem {
         Self::new(501, 20500, "The store of this service cannot list its documents")
     }
 
+    pub(super) fn no_rows() -> Self {
+        Self::new(501, 20500, "Rows of permissions do not count on this server: its ACL is not enabled")
+    }
+
     /// The service names the path without its version.
     pub(super) fn not_found(path: &str) -> Self {
         let path = path.strip_prefix("/v1").unwrap_or(path);

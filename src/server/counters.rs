@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::Durations;
+
 /// A number that only grows, or goes up and down.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
@@ -56,4 +58,6 @@ pub struct Counters {
     pub writes_unknown: Count,
     /// Notifications handed to connections.
     pub notifications: Count,
+    /// From the moment a change was known here until it was handed to a connection.
+    pub notification_lag: Durations,
 }

@@ -32,9 +32,15 @@
 //! goes to the task of its document, which writes to the backend; the answer goes into the author's queue, and after it
 //! a notification into the queue of every other subscriber.
 //!
+//! How to run one as a process is told in [`running_it`].
+//!
 //! The server keeps nothing that another server on the same backend could not find out: SIDs are derived from names,
 //! revisions and event ids are the backend's. So any number of servers may stand before one backend, and a client that
 //! comes back, to whichever of them, is told what it missed.
+
+#[cfg(doc)]
+#[doc = include_str!("../../docs/server.md")]
+pub mod running_it {}
 
 mod access;
 mod answer;
@@ -42,18 +48,22 @@ mod clock;
 mod connection;
 mod counters;
 mod document;
+mod durations;
 mod files;
 mod limits;
 mod names;
 mod operations;
 mod pace;
+mod queues;
 mod request;
 mod rest;
+mod rights;
 mod running;
 mod seeking;
 mod service;
 mod sockets;
 mod tokens;
+mod trace;
 
 use axum::Router;
 use axum::extract::State;
@@ -63,11 +73,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-pub use access::{Access, Admitted, Everything, Gatekeeper, Permissions, Refusal};
+pub use access::{Access, Admitted, Everything, Gatekeeper, Nobody, Permissions, Refusal};
 pub use counters::{Count, Counters};
+pub use durations::Durations;
 pub use files::{FileError, Keys, TokenDigest, Users};
 pub use limits::Limits;
-pub use operations::{Durations, Operations, Timed};
+pub use operations::{Operations, Timed};
 pub use rest::Rest;
 pub use service::{Builder, Service};
 pub use sockets::{Serve, Tls, TlsError};

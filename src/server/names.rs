@@ -2,7 +2,8 @@
 //!
 //! A document with a unique name is stored under that name, so clients of this crate on the same store see it too. Its
 //! SID is derived from the name: whoever knows one finds the other, on every server, without an index. A document
-//! without one gets a random SID and is stored as `Unnamed_` and that SID.
+//! without one gets a random SID and is stored as `Unnamed_` and that SID. The rows of a document's permissions are stored
+//! as `Permissions_` and its SID; nobody reaches them as a document.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -16,6 +17,9 @@ use crate::twilsock::sync::{Code, Kind, SyncError, is_sid};
 
 /// What stands before the SID in the name of a document without a unique name.
 const UNNAMED: &str = "Unnamed_";
+
+/// What stands before the SID in the name of a document's rows.
+const ROWS: &str = "Permissions_";
 
 /// SIDs of one service, and names that were met, by SID: the derivation cannot be turned round.
 #[derive(Debug)]
@@ -54,6 +58,18 @@ impl Names {
         format!("{}{}", Kind::Document.prefix(), Uuid::new_v5(&self.namespace, key.as_bytes()).simple())
     }
 
+    /// Where the rows of a document are kept.
+    pub(super) fn rows(&self, document: &DocumentId) -> DocumentId {
+        let name = format!("{ROWS}{}", self.sid(document));
+        // Shorter than any name may be, and no SID.
+        DocumentId::new(name).unwrap_or_else(|_| document.clone())
+    }
+
+    /// Whether under this name are rows, and not a document.
+    pub(super) fn is_rows(name: &str) -> bool {
+        name.strip_prefix(ROWS).is_some_and(is_sid)
+    }
+
     /// The unique name of a document, if it has one.
     pub(super) fn unique_name(document: &DocumentId) -> Option<&str> {
         Some(document.as_str()).filter(|name| contained(name).is_none())
@@ -62,7 +78,7 @@ impl Names {
     /// The document that has, or may get, this unique name. Sync: names have 1 to 320 characters and do not look like a
     /// SID; those of stored documents end at 256.
     pub(super) fn named(name: &str) -> Result<DocumentId, SyncError> {
-        if is_sid(name) || contained(name).is_some() {
+        if is_sid(name) || contained(name).is_some() || Self::is_rows(name) {
             return Err(Code::BadUniqueName.into());
         }
         DocumentId::new(name).map_err(|error| SyncError::from(Code::BadUniqueName).saying(error.to_string()))
@@ -140,6 +156,16 @@ mod tests {
         assert_eq!(Names::unique_name(&document), None);
         assert!(Names::named(document.as_str()).unwrap_err().is(Code::BadUniqueName));
         assert_eq!(Names::unique_name(&Names::named("Unnamed_x").unwrap()), Some("Unnamed_x"));
+    }
+
+    /// A document of such a name would say who may do what.
+    #[test]
+    fn rows_are_not_reached_as_a_document() {
+        let names = Names::new(SERVICE);
+        let rows = names.rows(&DocumentId::new("a").unwrap());
+        assert!(Names::is_rows(rows.as_str()) && !Names::is_rows("Permissions_x"));
+        assert!(Names::named(rows.as_str()).unwrap_err().is(Code::BadUniqueName));
+        assert_ne!(rows, names.rows(&DocumentId::new("b").unwrap()));
     }
 
     #[test]

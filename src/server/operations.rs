@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -14,57 +13,12 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio::time::{Instant, timeout};
 
-use super::{Count, Counters, Service};
+use super::{Count, Counters, Durations, Service};
 use crate::backend::{
     Authenticated, Backend, BackendError, Directory, Facts, Revision, Stored, Watch, Write, Written,
 };
 use crate::id::DocumentId;
 use crate::limits::SERVER_READY_WITHIN;
-
-/// Upper bounds of the buckets of durations, in microseconds.
-const BUCKETS_US: [u64; 14] =
-    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 10_000_000];
-
-/// How long things took. Clones count together.
-#[derive(Clone, Debug, Default)]
-pub struct Durations(Arc<Histogram>);
-
-#[derive(Debug, Default)]
-struct Histogram {
-    /// Each counts what fell into it alone; the last what was longer than all bounds.
-    buckets: [AtomicU64; BUCKETS_US.len() + 1],
-    sum_us: AtomicU64,
-}
-
-impl Durations {
-    /// One more.
-    pub fn add(&self, duration: Duration) {
-        let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let at = BUCKETS_US.partition_point(|bound| *bound < us);
-        if let Some(bucket) = self.0.buckets.get(at) {
-            bucket.fetch_add(1, Relaxed);
-        }
-        self.0.sum_us.fetch_add(us, Relaxed);
-    }
-
-    fn write(&self, page: &mut String, name: &str, help: &str) {
-        // Writing to a string does not fail, here and below.
-        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} histogram");
-        let mut count = 0;
-        for (at, bucket) in self.0.buckets.iter().enumerate() {
-            count += bucket.load(Relaxed);
-            let bound = BUCKETS_US.get(at).map_or_else(|| "+Inf".to_owned(), |us| seconds(*us));
-            let _ = writeln!(page, "{name}_bucket{{le=\"{bound}\"}} {count}");
-        }
-        let sum = seconds(self.0.sum_us.load(Relaxed));
-        let _ = writeln!(page, "{name}_sum {sum}\n{name}_count {count}");
-    }
-}
-
-fn seconds(us: u64) -> String {
-    let text = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
 
 /// A backend whose writes are timed.
 #[derive(Clone, Debug)]
@@ -132,6 +86,7 @@ fn now() -> Instant {
 pub struct Operations {
     service: Service,
     writes: Option<Durations>,
+    commits: Option<Durations>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -139,13 +94,19 @@ impl Operations {
     /// Of this service.
     #[must_use]
     pub fn new(service: &Service) -> Self {
-        Self { service: service.clone(), writes: None, stopping: Arc::default() }
+        Self { service: service.clone(), writes: None, commits: None, stopping: Arc::default() }
     }
 
     /// Shows how long its writes take, as [`Timed`] has measured.
     #[must_use]
     pub fn writes(self, writes: Durations) -> Self {
         Self { writes: Some(writes), ..self }
+    }
+
+    /// Shows how long its commits take, as an embedded store tells whoever opens it with `Options::on_commit`.
+    #[must_use]
+    pub fn commits(self, commits: Durations) -> Self {
+        Self { commits: Some(commits), ..self }
     }
 
     /// From now on `/readyz` says no, so that nobody new is sent here.
@@ -172,6 +133,13 @@ impl Operations {
         if let Some(writes) = &self.writes {
             writes.write(&mut page, "sp_sync_store_write_seconds", "How long the store took for a write.");
         }
+        if let Some(commits) = &self.commits {
+            let help = "How long the disk took for a commit, fsync included; one commit holds many writes.";
+            commits.write(&mut page, "sp_sync_store_commit_seconds", help);
+        }
+        let help = "From the moment a change was known here until it was handed to a connection.";
+        self.service.counters().notification_lag.write(&mut page, "sp_sync_notification_lag_seconds", help);
+        self.service.core.queues.write(&mut page, now());
         page
     }
 }
@@ -236,30 +204,4 @@ fn text(status: StatusCode, text: String) -> Response {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_fall_into_buckets_that_add_up() {
-        let durations = Durations::default();
-        for us in [50, 51, 2_000_000, 60_000_000] {
-            durations.add(Duration::from_micros(us));
-        }
-        let mut page = String::new();
-        durations.write(&mut page, "d", "Help.");
-        for line in [
-            "d_bucket{le=\"0.00005\"} 1",
-            "d_bucket{le=\"0.0001\"} 2",
-            "d_bucket{le=\"1\"} 2",
-            "d_bucket{le=\"10\"} 3",
-            "d_bucket{le=\"+Inf\"} 4",
-            "d_sum 62.000101",
-            "d_count 4",
-        ] {
-            assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
+use super::names::Names;
 use super::service::Core;
 use crate::backend::BackendError;
 use crate::id::DocumentId;
@@ -93,7 +94,7 @@ async fn pass(core: &Core, sought: &mut Sought) -> Result<(), BackendError> {
         let page = directory.list(after.as_ref(), SERVER_SIDS_PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.clone());
-        for document in page {
+        for document in page.into_iter().filter(|document| !Names::is_rows(document.as_str())) {
             let sid = core.names.sid(&document);
             match sought.remove(&sid) {
                 Some(waiters) => {

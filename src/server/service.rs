@@ -6,11 +6,16 @@ use std::sync::Arc;
 use super::document::Documents;
 use super::names::Names;
 use super::pace::Pace;
+use super::queues::Queues;
+use super::rights::Rights;
 use super::running::Running;
 use super::seeking::Seeking;
-use super::{Access, Counters, Everything, Gatekeeper, Limits};
+use super::{Access, Counters, Everything, Gatekeeper, Limits, Nobody};
 use crate::backend::Backend;
+use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
+use crate::id::Executor;
+use crate::limits::SERVER_EXECUTORS_MAX;
 use crate::twilsock::sync::is_sid;
 
 /// A Sync service. Cheap to clone; clones are the same service.
@@ -26,7 +31,7 @@ pub(crate) struct Core {
     pub(super) base_url: String,
     pub(super) backend: Arc<dyn Backend>,
     pub(super) gatekeeper: Arc<dyn Gatekeeper>,
-    pub(super) access: Arc<dyn Access>,
+    pub(super) access: Rights,
     pub(super) limits: Limits,
     pub(super) counters: Arc<Counters>,
     pub(super) names: Names,
@@ -36,6 +41,7 @@ pub(crate) struct Core {
     pub(super) writes: Pace,
     pub(super) reads: Pace,
     pub(super) running: Running,
+    pub(super) queues: Arc<Queues>,
 }
 
 /// Puts a [`Service`] together; see [`Service::builder`].
@@ -45,7 +51,9 @@ pub struct Builder {
     base_url: String,
     backend: Arc<dyn Backend>,
     gatekeeper: Arc<dyn Gatekeeper>,
-    access: Arc<dyn Access>,
+    access: Option<Arc<dyn Access>>,
+    acl_enabled: bool,
+    executors: Vec<Executor>,
     limits: Limits,
 }
 
@@ -64,7 +72,12 @@ impl Service {
             base_url: "http://localhost".into(),
             backend: Arc::new(backend),
             gatekeeper: Arc::new(gatekeeper),
-            access: Arc::new(Everything),
+            access: None,
+            acl_enabled: false,
+            executors: Catalogue::proctoring()
+                .executors()
+                .map(|executor| executor.name.as_str().into())
+                .collect(),
             limits: Limits::default(),
         }
     }
@@ -93,10 +106,10 @@ impl Service {
         &self.core.backend
     }
 
-    /// Who may do what in it.
+    /// Who may do what in it where no row says otherwise.
     #[must_use]
     pub fn access(&self) -> &Arc<dyn Access> {
-        &self.core.access
+        &self.core.access.rules
     }
 
     /// What it takes from its clients.
@@ -135,10 +148,38 @@ impl Builder {
         self
     }
 
-    /// Who may do what. Without: everybody everything.
+    /// Who may do what. Without: [`Everything`], or [`Nobody`] where rows count.
     #[must_use]
     pub fn access(mut self, access: impl Access) -> Self {
-        self.access = Arc::new(access);
+        self.access = Some(Arc::new(access));
+        self
+    }
+
+    /// Whether rows of permissions count: what an identity may do with one document, set over REST
+    /// (`…/Documents/{sid}/Permissions`) while the server runs. A row says all, more or less than [`Access`], which decides
+    /// where there is none; and it decides alone who may make a document. Not by default: then there are no rows.
+    ///
+    /// Rows are kept in the backend, those of one document in one document beside it, whose limit of size bounds them: some
+    /// 300 identities in 16 KiB. They go when their document does. Each request costs one more read of the store. What
+    /// begins after a row was set is judged by it, on every server; a subscription that is running ends at once on this
+    /// server, and as soon as the store tells of it on others.
+    #[must_use]
+    pub fn acl_enabled(mut self, enabled: bool) -> Self {
+        self.acl_enabled = enabled;
+        self
+    }
+
+    /// Executors whose queues the metrics show each by its name; all others are shown together, so that documents cannot
+    /// make metrics grow. Without: those of the built-in catalogue. Of more than
+    /// [`SERVER_EXECUTORS_MAX`](crate::limits::SERVER_EXECUTORS_MAX) the first count.
+    #[must_use]
+    pub fn executors(mut self, executors: impl IntoIterator<Item = Executor>) -> Self {
+        self.executors.clear();
+        for executor in executors {
+            if self.executors.len() < SERVER_EXECUTORS_MAX && !self.executors.contains(&executor) {
+                self.executors.push(executor);
+            }
+        }
         self
     }
 
@@ -167,6 +208,10 @@ impl Builder {
         if host.is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', ' '])) {
             return invalid("base url", "expected `http://` or `https://`, a host, and perhaps a port");
         }
+        let access = self.access.unwrap_or_else(|| match self.acl_enabled {
+            true => Arc::new(Nobody),
+            false => Arc::new(Everything),
+        });
         Ok(Service {
             core: Arc::new(Core {
                 names: Names::new(&self.service_sid),
@@ -175,12 +220,13 @@ impl Builder {
                 writes: Pace::new(self.limits.writes_per_s),
                 reads: Pace::new(self.limits.reads_per_s),
                 running: Running::default(),
+                queues: Queues::new(self.executors),
                 account_sid: self.account_sid,
                 service_sid: self.service_sid,
                 base_url,
                 backend: self.backend,
                 gatekeeper: self.gatekeeper,
-                access: self.access,
+                access: Rights::new(access, self.acl_enabled),
                 limits: self.limits,
                 counters: Arc::default(),
             }),

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 pub(crate) use address::Address;
-pub(crate) use proxy::Proxies;
+use proxy::Proxies;
 use trust::Trust;
 
 /// A connected socket.
@@ -25,7 +25,24 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// Opens sockets. Clones share what was read of certificates.
+/// How a service is reached; by default as the system's certificates and the environment's proxies say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reach {
+    /// Certificates that are trusted beside those of the system, in PEM form.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Whether proxies that the environment names are passed over.
+    pub(crate) no_proxy: bool,
+}
+
+impl Reach {
+    /// What opens sockets that way.
+    pub(crate) fn dialer(self) -> Dialer {
+        let proxies = if self.no_proxy { Proxies::default() } else { Proxies::from_environment() };
+        Dialer { proxies, trust: Trust::new(self.ca_file) }
+    }
+}
+
+/// Opens sockets, made by [`Reach::dialer`]. Clones share what was read of certificates.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     proxies: Proxies,
@@ -33,11 +50,6 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// Trusts the system's certificates, and those in a PEM file if one is given.
-    pub(crate) fn new(proxies: Proxies, ca_file: Option<PathBuf>) -> Self {
-        Self { proxies, trust: Trust::new(ca_file) }
-    }
-
     /// Connects. The caller bounds the time.
     pub(crate) async fn dial(&self, address: &Address) -> io::Result<Socket> {
         let stream = match self.proxies.of(address)? {

@@ -1,4 +1,4 @@
-//! What the driver reports to `tracing`, and what it never reports.
+//! What client and server report to `tracing`, and what they never report.
 //!
 //! A process of its own: whether an event is of interest is remembered by the whole process when it is first met, so
 //! a subscriber that comes later, or for one thread only, may never hear of it.
@@ -6,6 +6,9 @@
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the other tests")]
 mod support;
+
+#[cfg(feature = "server")]
+mod server;
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write as _};
@@ -24,10 +27,24 @@ use support::{Call, Fate, Link, notice_that, open, unavailable};
 thread_local! {
     /// What this thread's test has seen. A test and its client live on one thread.
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// Its spans, with those they are in; the place is the number.
+    static SPANS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// Those that are entered.
+    static ENTERED: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes down every event of this crate, whatever its level, one in a line.
+/// Writes down every event of this crate, whatever its level, one in a line, and behind it the spans it is in.
 struct Capture;
+
+/// The spans that somebody is in.
+fn within(parent: Option<&Id>, contextual: bool) -> String {
+    let entered = ENTERED.with_borrow(|entered| entered.last().cloned());
+    let place = parent.cloned().or_else(|| entered.filter(|_| contextual));
+    let place = place.and_then(|id| usize::try_from(id.into_u64() - 1).ok());
+    place.map_or_else(String::new, |place| {
+        SPANS.with_borrow(|spans| spans.get(place).cloned().unwrap_or_default())
+    })
+}
 
 struct Line(String);
 
@@ -39,11 +56,23 @@ impl Visit for Line {
 
 impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sp_sync"
+        metadata.target().starts_with("sp_sync")
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut line = Line(format!("in {}: ", span.metadata().name()));
+        span.record(&mut line);
+        line.0 += &within(span.parent(), span.is_contextual());
+        SPANS.with_borrow_mut(|spans| {
+            spans.push(line.0);
+            Id::from_u64(spans.len().try_into().unwrap())
+        })
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        let line = format!("closed {}", within(Some(&id), false));
+        LINES.with_borrow_mut(|lines| lines.push(line));
+        true
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -53,12 +82,17 @@ impl Subscriber for Capture {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(format!("{} ", event.metadata().level()));
         event.record(&mut line);
+        line.0 += &within(event.parent(), event.is_contextual());
         LINES.with_borrow_mut(|lines| lines.push(line.0));
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, id: &Id) {
+        ENTERED.with_borrow_mut(|entered| entered.push(id.clone()));
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {
+        ENTERED.with_borrow_mut(Vec::pop);
+    }
 }
 
 impl Capture {

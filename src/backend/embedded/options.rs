@@ -1,6 +1,8 @@
 //! How a store is opened.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Embedded;
@@ -16,6 +18,17 @@ pub struct Options {
     pub(super) poll_interval: Duration,
     pub(super) read_only: bool,
     pub(super) create: bool,
+    pub(super) on_commit: Option<OnCommit>,
+}
+
+/// Hears how long a commit took.
+#[derive(Clone)]
+pub(super) struct OnCommit(pub(super) Arc<dyn Fn(Duration) + Send + Sync>);
+
+impl fmt::Debug for OnCommit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnCommit")
+    }
 }
 
 impl Default for Options {
@@ -26,6 +39,7 @@ impl Default for Options {
             poll_interval: EMBEDDED_POLL_INTERVAL,
             read_only: false,
             create: true,
+            on_commit: None,
         }
     }
 }
@@ -64,6 +78,13 @@ impl Options {
     /// Whether a missing file is made; `true` unless told.
     pub const fn create(mut self, create: bool) -> Self {
         self.create = create;
+        self
+    }
+
+    /// Calls this with the time that each commit took, fsync included. It is called on the writing thread, which writes
+    /// nothing meanwhile: count, and return.
+    pub fn on_commit(mut self, hear: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        self.on_commit = Some(OnCommit(Arc::new(hear)));
         self
     }
 

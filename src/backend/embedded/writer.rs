@@ -11,13 +11,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Tally;
 use super::clock::Clock;
 use super::failure::Failure;
 use super::files::{Bell, Files};
 use super::group::{Done, Group};
 use super::hub::Hub;
+use super::options::{OnCommit, Options};
 use super::row::{from_sql, patiently, to_sql};
-use super::{Tally, options::Options};
 use crate::backend::{BackendError, BackendTime, Revision, Write, Written};
 use crate::error::Error;
 use crate::id::DocumentId;
@@ -130,9 +131,19 @@ impl Writer {
                 "UPDATE meta SET seq = ?1, removed_revision_max = ?2, purged_seq = ?3, clock_ms = ?4",
             )?
             .execute(numbers)?;
-        self.execute("COMMIT").map_err(|error| Failure::Commit(Arc::new(error)))?;
+        self.end()?;
         self.pace.seq = Some(group.seq);
         Ok((group, done))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "what the disk takes is a matter of real time")]
+    fn end(&self) -> Result<(), Failure> {
+        let began = self.options.on_commit.as_ref().map(|hear| (hear, std::time::Instant::now()));
+        self.execute("COMMIT").map_err(|error| Failure::Commit(Arc::new(error)))?;
+        if let Some((OnCommit(hear), began)) = began {
+            hear(began.elapsed());
+        }
+        Ok(())
     }
 
     #[expect(clippy::disallowed_methods, reason = "fairness among processes is a matter of real time")]

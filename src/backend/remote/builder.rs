@@ -15,7 +15,7 @@ use super::machine::Machine;
 use crate::backend::Facts;
 use crate::error::{Error, Result};
 use crate::limits::{DOCUMENT_BYTES_MAX, REMOTE_WRITES_PER_S};
-use crate::socket::{Address, Dialer, Proxies};
+use crate::socket::{Address, Reach};
 use crate::token::Token;
 use crate::twilsock::client_session::Settings;
 
@@ -25,8 +25,7 @@ use crate::twilsock::client_session::Settings;
 pub struct Builder {
     uri: Option<String>,
     token: Option<Token>,
-    ca_file: Option<PathBuf>,
-    use_proxies: bool,
+    reach: Reach,
     writes_per_second: Option<f64>,
     document_bytes_max: usize,
     settings: Settings,
@@ -37,8 +36,7 @@ impl Builder {
         Self {
             uri: None,
             token: None,
-            ca_file: None,
-            use_proxies: true,
+            reach: Reach::default(),
             writes_per_second: Some(REMOTE_WRITES_PER_S),
             document_bytes_max: DOCUMENT_BYTES_MAX,
             settings: Settings::default(),
@@ -65,14 +63,14 @@ impl Builder {
     /// A file with certificates in PEM form that are trusted beside those of the system: of a company's own authority, or
     /// of a server's self-signed certificate.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.ca_file = Some(path.into());
+        self.reach.ca_file = Some(path.into());
         self
     }
 
     /// Does not look at `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`. By default an `http://` proxy named there
     /// is asked for a tunnel, except to this machine itself.
     pub fn no_proxy(mut self) -> Self {
-        self.use_proxies = false;
+        self.reach.no_proxy = true;
         self
     }
 
@@ -132,8 +130,7 @@ impl Builder {
             return Err(invalid(format!("`{uri}` must begin with wss:// or ws://")));
         }
         let address = Address::of(&parsed).map_err(|why| invalid(format!("`{uri}`: {why}")))?;
-        let proxies = if self.use_proxies { Proxies::from_environment() } else { Proxies::default() };
-        let dialer = Dialer::new(proxies, self.ca_file);
+        let dialer = self.reach.dialer();
         let place = Place { uri, address, dialer, frame_bytes_max: self.settings.frame_bytes_max };
         let facts = Facts {
             document_bytes_max: self.document_bytes_max,

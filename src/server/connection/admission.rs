@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::super::service::Core;
+use super::super::trace;
 use super::super::{Admitted, Refusal};
 use super::{Peer, Told};
 use crate::limits::SERVER_FULL_BETWEEN;
@@ -19,6 +20,12 @@ use crate::twilsock::server_session::{Admission, Asking, Check, Verdict};
 pub(super) fn check(core: Arc<Core>, peer: Arc<Peer>, check: Check, token: Token, asking: Asking) {
     tokio::spawn(async move {
         let verdict = verdict(&core, &token, &asking).await;
+        match &verdict {
+            Verdict::Accepted(admission) => trace::admitted(peer.id, &admission.account.identity),
+            Verdict::Refused(message::Refusal { status, .. }) => {
+                trace::refused(peer.id, status.code, status.error_code.unwrap_or_default());
+            }
+        }
         peer.tell(Told::Checked(check, Box::new(verdict)));
     });
 }

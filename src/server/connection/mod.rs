@@ -20,6 +20,7 @@ pub(super) use peer::{Peer, PeerId, Shared, Told};
 use super::request::Asked;
 use super::running::Place;
 use super::service::Core;
+use super::trace;
 use crate::twilsock::message::BackoffPolicy;
 use crate::twilsock::server_session::{End, Output, ServerSession, Verdict};
 
@@ -44,7 +45,7 @@ pub(super) async fn serve(core: Arc<Core>, socket: WebSocket, place: Place) {
     let session = ServerSession::new(core.limits.session.clone(), seed, Instant::now());
     let connection =
         Connection { core: core.clone(), peer: peer.clone(), session, socket, queue, sent_away: false };
-    connection.run().await;
+    trace::connection(peer.id, connection.run()).await;
     for document in peer.leave() {
         core.leave(&document, peer.id).await;
     }
@@ -72,7 +73,7 @@ impl Connection {
         loop {
             tokio::select! {
                 biased;
-                () = &mut overrun => return self.core.counters.clients_cut.up(),
+                () = &mut overrun => return cut(&self.core, &self.peer),
                 over = self.turn(&mut closing) => if over.is_err() { return },
             }
         }
@@ -118,7 +119,10 @@ impl Connection {
                     self.session.notify(notification, now);
                 }
             }
-            Told::Shared(shared) => self.session.notify_shared(&shared.id, &shared.frame, now),
+            Told::Shared(shared) => {
+                self.core.counters.notification_lag.add(now.saturating_duration_since(shared.since));
+                self.session.notify_shared(&shared.id, &shared.frame, now);
+            }
             Told::Checked(check, verdict) => {
                 if let Verdict::Accepted(admission) = &*verdict {
                     self.peer.identify(&admission.account.identity);
@@ -142,8 +146,7 @@ impl Connection {
                     admission::check(self.core.clone(), self.peer.clone(), check, token, asking);
                 }
                 Output::Request { id, request } => {
-                    let asked = Asked { core: self.core.clone(), peer: self.peer.clone(), id };
-                    asked.begin(&request).await;
+                    Asked::begin(self.core.clone(), self.peer.clone(), id, &request).await;
                 }
                 Output::Cut(end) => {
                     self.count(end);
@@ -168,7 +171,7 @@ impl Connection {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Over),
             Err(_) => {
-                self.core.counters.clients_cut.up();
+                cut(&self.core, &self.peer);
                 Err(Over)
             }
         }
@@ -176,7 +179,13 @@ impl Connection {
 
     fn count(&self, end: End) {
         if matches!(end, End::NotAcknowledged | End::TooManyUnacknowledged) {
-            self.core.counters.clients_cut.up();
+            cut(&self.core, &self.peer);
         }
     }
+}
+
+/// A client that does not take what it is sent.
+fn cut(core: &Core, peer: &Peer) {
+    core.counters.clients_cut.up();
+    trace::cut(peer.id);
 }

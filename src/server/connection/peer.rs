@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::super::Counters;
 use crate::id::DocumentId;
@@ -49,6 +50,8 @@ pub(crate) enum Told {
 pub(crate) struct Shared {
     pub(crate) id: String,
     pub(crate) frame: Encoded,
+    /// When it was known.
+    pub(crate) since: Instant,
 }
 
 impl Peer {

@@ -18,9 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 pub(super) use subscribers::timestamp;
-pub(super) use write::{event_id, too_large};
+pub(super) use write::{event_id, refusal, too_large};
 
 use super::connection::{Peer, PeerId};
+use super::rights::Rows;
 use super::service::Core;
 use crate::backend::Stored;
 use crate::document::Document;
@@ -45,6 +46,8 @@ pub(super) enum Command {
     Cancel(Arc<Peer>, Correlation),
     /// This connection is gone.
     Leave(PeerId),
+    /// Who may do what has changed.
+    Judge(Rows),
 }
 
 /// A connection that wants to hear of changes.
@@ -117,11 +120,19 @@ impl Core {
         }
     }
 
+    /// Tells a document who may do what from now on, if it is at hand. What it is told afterwards is judged by that.
+    pub(super) async fn judge(&self, document: &DocumentId, rows: Rows) {
+        let task = self.documents.lock().get(document).cloned();
+        if let Some(task) = task {
+            // A task that has ended has nobody to judge.
+            let _ = task.send(Command::Judge(rows)).await;
+        }
+    }
+
     /// Carries out a write that comes from no connection.
     ///
     /// # Cancel safety
     /// A write that was begun goes on.
-    #[allow(dead_code, reason = "for doors other than Twilsock")]
     pub(super) async fn change(
         self: &Arc<Self>,
         document: &DocumentId,

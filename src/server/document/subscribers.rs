@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use tokio::time::Instant;
+
 use super::super::connection::{Peer, PeerId, Shared, Told};
 use super::super::names::Names;
 use super::Subscription;
@@ -73,6 +75,17 @@ impl Subscribers {
         peer.notify(Told::Own([canceled].into()));
     }
 
+    /// Ends the subscriptions of those who may not read any more. Sync: as if by the client's own wish, which makes the
+    /// SDKs ask anew; then they hear why not.
+    pub(super) fn judge(&mut self, may_read: impl Fn(&str) -> bool) {
+        let barred = self.peers.values().filter(|peer| !may_read(peer.identity()));
+        let barred: Vec<Arc<Peer>> = barred.cloned().collect();
+        for peer in barred {
+            self.drop_peer(peer.id);
+            peer.notify(Told::Own([SyncMessage::ended(&self.sid, Kind::Document)].into()));
+        }
+    }
+
     /// Ends a subscription without a word.
     pub(super) fn drop_peer(&mut self, peer: PeerId) {
         if let Some(peer) = self.peers.remove(&peer) {
@@ -103,7 +116,7 @@ impl Subscribers {
 
     fn tell(&self, notification: Notification, author: Option<PeerId>) {
         let id = format!("TN{:032x}", FRAMES.fetch_add(1, Relaxed));
-        let shared = Arc::new(Shared { frame: notification.frame(&id), id });
+        let shared = Arc::new(Shared { frame: notification.frame(&id), id, since: Instant::now() });
         for peer in self.others(author) {
             peer.notify(Told::Shared(shared.clone()));
         }

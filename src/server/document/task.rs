@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::super::connection::PeerId;
+use super::super::queues::Observer;
+use super::super::rights::{Rows, sweep};
 use super::super::service::Core;
 use super::subscribers::Subscribers;
 use super::watching::Watching;
@@ -36,8 +38,13 @@ struct Task {
     /// The newest revision that subscribers were told of, or knew already.
     told: Option<backend::Revision>,
     subscribers: Subscribers,
+    observer: Observer,
     /// There while there are subscribers, or some that wait to be.
     watching: Option<Watching>,
+    /// The same for its rows, where rows count.
+    watching_rows: Option<Watching>,
+    /// The watch has said who may do what.
+    rows_heard: bool,
     /// Those who wait for the watch to say what there is.
     arriving: Vec<Subscription>,
     /// The watch has said what there is.
@@ -50,13 +57,17 @@ pub(super) fn start(core: Arc<Core>, document: DocumentId, commands: mpsc::Recei
     let sid = core.names.sid(&document);
     core.names.meet(&sid, &document);
     let subscribers = Subscribers::new(document.clone(), sid);
+    let observer = core.queues.observer(&document);
     let task = Task {
         core,
         document,
         newest: None,
         told: None,
         subscribers,
+        observer,
         watching: None,
+        watching_rows: None,
+        rows_heard: false,
         arriving: Vec::new(),
         watched: false,
         waiting: VecDeque::new(),
@@ -73,13 +84,15 @@ impl Task {
             let idle = self.work.is_none() && self.watching.is_none();
             let idle_for = self.core.limits.document_idle;
             // Ranked: an answer goes out before anything else is told; while a write is on its way the watch is not asked,
-            // so what it has to say of that write comes after the answer; a command may wait for both.
+            // so what it has to say of that write comes after the answer; who may do what is heard before a command, which
+            // may wait for all of them.
             tokio::select! {
                 biased;
                 worked = poll(&mut self.work), if self.work.is_some() => self.worked(worked),
                 change = next(&mut self.watching), if self.watching.is_some() && self.work.is_none() => {
                     self.changed(change);
                 }
+                change = next(&mut self.watching_rows), if self.watching_rows.is_some() => self.rows_changed(change),
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
                     None => break,
@@ -109,6 +122,14 @@ impl Task {
             self.watched = false;
             self.told = None;
         }
+        if self.core.access.rows_count() {
+            if wanted && self.watching_rows.is_none() {
+                let rows = self.core.names.rows(&self.document);
+                self.watching_rows = Some(Watching::new(self.core.backend.clone(), rows));
+            } else if !wanted && self.watching_rows.is_some() {
+                self.forget_rows();
+            }
+        }
     }
 
     fn begin(&mut self, change: Change) {
@@ -121,6 +142,7 @@ impl Task {
             backend: self.core.backend.clone(),
             counters: self.core.counters.clone(),
             document: self.document.clone(),
+            rows: self.core.access.rows_count().then(|| self.core.names.rows(&self.document)),
             edit,
             until,
             known: self.newest.clone(),
@@ -142,7 +164,7 @@ impl Task {
                 }
             }
             Command::Subscribe(subscription) => match &self.newest {
-                Some(newest) if self.watched => self.subscribers.take(&subscription, newest),
+                Some(_) if self.watched && self.may_judge() => self.take(*subscription),
                 _ => {
                     self.arriving.retain(|other| other.peer.id != subscription.peer.id);
                     self.arriving.push(*subscription);
@@ -156,6 +178,9 @@ impl Task {
                 self.arriving.retain(|other| other.peer.id != peer);
                 self.subscribers.drop_peer(peer);
             }
+            Command::Judge(rows) if self.watching_rows.is_some() => self.judge(rows),
+            // The watch will say it to whoever comes.
+            Command::Judge(_) => {}
         }
     }
 
@@ -189,8 +214,13 @@ impl Task {
             backend::Change::Updated(stored) => self.there(stored),
             backend::Change::Removed => {
                 let (backend, document) = (self.core.backend.clone(), self.document.clone());
+                let rows = self.core.access.rows_count().then(|| self.core.names.rows(&document));
                 self.work = Some(Box::pin(async move {
                     let looked = backend.read(&document).await;
+                    if let (Ok(None), Some(rows)) = (&looked, rows) {
+                        // What is left now is removed before anybody makes the document anew.
+                        let _ = sweep(&*backend, &document, &rows).await;
+                    }
                     if looked.is_err() {
                         sleep(BACKOFF_MIN).await;
                     }
@@ -203,11 +233,53 @@ impl Task {
     fn there(&mut self, stored: Stored) {
         self.watched = true;
         self.seen(stored, None);
-        if let Some(newest) = &self.newest {
-            for subscription in self.arriving.drain(..) {
-                self.subscribers.take(&subscription, newest);
+        self.take_arriving();
+    }
+
+    /// Takes in those who wait, once it is known what there is and who may see it.
+    fn take_arriving(&mut self) {
+        if self.watched && self.newest.is_some() && self.may_judge() {
+            for subscription in std::mem::take(&mut self.arriving) {
+                self.take(subscription);
             }
         }
+    }
+
+    fn take(&mut self, subscription: Subscription) {
+        let may = self.core.access.may(subscription.peer.identity(), self.document.as_str());
+        match &self.newest {
+            Some(newest) if may.read => self.subscribers.take(&subscription, newest),
+            Some(_) => self.subscribers.refuse(&subscription, Code::NotAllowed.into()),
+            None => self.arriving.push(subscription),
+        }
+    }
+
+    /// Whether it is known who may do what.
+    fn may_judge(&self) -> bool {
+        self.rows_heard || !self.core.access.rows_count()
+    }
+
+    /// The watch says who may do what.
+    fn rows_changed(&mut self, change: backend::Change) {
+        self.judge(match change {
+            backend::Change::Updated(stored) => Rows::of(&stored),
+            backend::Change::Removed => Rows::default(),
+        });
+    }
+
+    fn judge(&mut self, rows: Rows) {
+        self.rows_heard = true;
+        if self.core.access.hear(&self.document, rows) {
+            let (access, document) = (&self.core.access, self.document.as_str());
+            self.subscribers.judge(|identity| access.may(identity, document).read);
+        }
+        self.take_arriving();
+    }
+
+    fn forget_rows(&mut self) {
+        self.watching_rows = None;
+        self.rows_heard = false;
+        self.core.access.forget(&self.document);
     }
 
     /// There is this state. Whoever was not told of it or of a newer one is told, except its author.
@@ -217,6 +289,7 @@ impl Task {
             self.told = Some(stored.revision);
         }
         if self.newest.as_ref().is_none_or(|newest| stored.revision >= newest.revision) {
+            self.observer.see(&stored.document, Instant::now());
             self.newest = Some(stored);
         }
     }
@@ -225,15 +298,19 @@ impl Task {
     fn gone(&mut self, author: Option<PeerId>) {
         self.newest = None;
         self.told = None;
+        self.observer.see_nothing(Instant::now());
         self.subscribers.tell_removed(None, author);
         if self.watched {
             for subscription in std::mem::take(&mut self.arriving) {
                 self.subscribers.refuse(&subscription, Code::NoDocument.into());
             }
         }
-        // What the watch has still to say may be of the document that is gone.
+        // What the watches have still to say may be of the document that is gone.
         self.watching = None;
         self.watched = false;
+        if self.watching_rows.is_some() {
+            self.forget_rows();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::super::Counters;
+use super::super::{Counters, rights};
 use super::{Done, Edit};
 use crate::backend::{self, Backend, BackendError, Expect, Stored, Write, Written};
 use crate::document::Document;
@@ -16,6 +16,8 @@ pub(super) struct Writing {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) counters: Arc<Counters>,
     pub(super) document: DocumentId,
+    /// Where its rows are, if rows count: they go when it does.
+    pub(super) rows: Option<DocumentId>,
     pub(super) edit: Edit,
     pub(super) until: Instant,
     /// The state that this server believes to be the newest; a read decides where it matters.
@@ -88,6 +90,12 @@ impl Writing {
     }
 
     async fn create(&mut self, data: Arc<Document>, ttl: Option<Ttl>) -> Result<Done, Failed> {
+        // One that has expired may have left some.
+        if let Some(rows) = &self.rows
+            && rights::sweep(&*self.backend, &self.document, rows).await.is_err()
+        {
+            return Err(Code::Unavailable.into());
+        }
         let ttl = ttl.map_or(backend::Ttl::Never, stored_ttl);
         let write = Write { document: data.clone(), expect: Expect::Absent, ttl };
         match self.backend.write(&self.document, write).await {
@@ -136,6 +144,10 @@ impl Writing {
         match self.backend.remove(&self.document, expect).await {
             Ok(there) => {
                 self.known = None;
+                if let Some(rows) = &self.rows {
+                    // What is left now is removed before anybody makes the document anew.
+                    let _ = rights::sweep(&*self.backend, &self.document, rows).await;
+                }
                 if there { Ok(Done::Removed) } else { Err(Code::NoDocument.into()) }
             }
             Err(BackendError::Conflict) => Err(Code::StaleDocument.into()),
@@ -195,7 +207,7 @@ fn stored_ttl(ttl: Ttl) -> backend::Ttl {
 }
 
 /// A backend's failure, as a client hears it. 503 says that nothing was stored.
-pub(super) fn refusal(error: &BackendError) -> SyncError {
+pub(in super::super) fn refusal(error: &BackendError) -> SyncError {
     match error {
         BackendError::TooLarge { size_bytes, limit_bytes } => too_large(*size_bytes, *limit_bytes),
         BackendError::RateLimited { .. } => Code::RateLimit.into(),

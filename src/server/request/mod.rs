@@ -13,6 +13,7 @@ use super::connection::{Peer, Told};
 use super::document::{Done, Edit};
 use super::names::Names;
 use super::service::Core;
+use super::trace::Asking;
 use crate::backend::Stored;
 use crate::id::DocumentId;
 use crate::twilsock::message::{Request, Response};
@@ -22,14 +23,21 @@ use crate::twilsock::sync::{Address, Code, DocumentResource, SyncError, SyncRequ
 pub(super) struct Asked {
     pub(super) core: Arc<Core>,
     pub(super) peer: Arc<Peer>,
-    pub(super) id: String,
+    id: String,
+    asking: Asking,
 }
 
 impl Asked {
     /// Begins to carry a request out. Waits for nothing long: requests of one connection begin in their order.
-    pub(super) async fn begin(self, request: &Request) {
-        self.core.counters.requests.up();
-        match SyncRequest::read(request, &self.core.service_sid) {
+    pub(super) async fn begin(core: Arc<Core>, peer: Arc<Peer>, id: String, request: &Request) {
+        core.counters.requests.up();
+        let request = SyncRequest::read(request, &core.service_sid);
+        let asking = Asking::begin(peer.id, kind(&request));
+        Self { core, peer, id, asking }.carry_out(request).await;
+    }
+
+    async fn carry_out(self, request: Result<SyncRequest, SyncError>) {
+        match request {
             Ok(SyncRequest::Configuration) => {
                 let body = configuration(&self.core.base_url, &self.core.service_sid);
                 self.answer(Response::json(200, body));
@@ -52,6 +60,7 @@ impl Asked {
         if !response.is_success() {
             self.core.counters.requests_refused.up();
         }
+        self.asking.answered(response.code);
         self.peer.tell(Told::Answer(Box::new((self.id, response))));
     }
 
@@ -60,8 +69,8 @@ impl Asked {
     }
 
     /// What whoever asks may do with a document.
-    fn may(&self, document: &DocumentId) -> Permissions {
-        self.core.access.may(self.peer.identity(), document.as_str())
+    async fn may(&self, document: &DocumentId) -> Result<Permissions, SyncError> {
+        self.core.may(self.peer.identity(), document).await
     }
 }
 
@@ -115,6 +124,19 @@ impl Core {
             return Err(Code::RateLimit.into());
         }
         Ok(())
+    }
+}
+
+/// What a request is called in traces.
+fn kind(request: &Result<SyncRequest, SyncError>) -> &'static str {
+    match request {
+        Ok(SyncRequest::Configuration) => "configuration",
+        Ok(SyncRequest::CreateDocument(_)) => "create",
+        Ok(SyncRequest::GetDocument(_)) => "read",
+        Ok(SyncRequest::UpdateDocument(..)) => "update",
+        Ok(SyncRequest::RemoveDocument(..)) => "remove",
+        Ok(SyncRequest::Subscribe(_)) => "subscribe",
+        Ok(SyncRequest::Other(..)) | Err(_) => "other",
     }
 }
 

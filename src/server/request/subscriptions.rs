@@ -76,9 +76,14 @@ async fn establish(
     entry: SubscriptionEntry,
     correlation: &Correlation,
 ) {
-    if !core.access.may(peer.identity(), document.as_str()).read {
+    let refusal = match core.may(peer.identity(), document).await {
+        Ok(may) if may.read => None,
+        Ok(_) => Some(SyncError::from(Code::NotAllowed)),
+        Err(error) => Some(error),
+    };
+    if let Some(error) = refusal {
         core.leave(document, peer.id).await;
-        return fail(peer, entry, correlation, Code::NotAllowed.into());
+        return fail(peer, entry, correlation, error);
     }
     let (peer, last_event_id) = (peer.clone(), entry.last_event_id);
     let subscription = Subscription { peer, last_event_id, correlation: correlation.clone() };

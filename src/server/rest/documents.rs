@@ -10,7 +10,7 @@ use super::super::answer::{self, Problem};
 use super::super::document::{Done, Edit};
 use super::super::names::Names;
 use super::form::Form;
-use super::page::Page;
+use super::page::{Page, bad_token};
 use super::{Answer, Call};
 use crate::backend::Stored;
 use crate::document::Document;
@@ -64,24 +64,25 @@ impl Call<'_> {
         let page = Page::read(&self.query)?;
         let Some(directory) = self.core.backend.directory() else { return Err(Problem::cannot_list()) };
         let rows = page.rows_max();
-        let listed = directory.list(page.after.as_ref(), rows + 1).await;
+        let after = page.after.clone().map(DocumentId::new).transpose().map_err(|_| bad_token())?;
+        let listed = directory.list(after.as_ref(), rows + 1).await;
         let mut names = listed.map_err(|_| Problem::unavailable())?;
         let more = names.len() > rows;
         names.truncate(rows);
         let mut documents = Vec::with_capacity(names.len());
-        for name in &names {
+        for name in names.iter().filter(|name| !Names::is_rows(name.as_str())) {
             // One that is gone since is left out: a list is no snapshot.
             let stored = self.core.backend.read(name).await.map_err(|_| Problem::unavailable())?;
             documents.extend(stored.map(|stored| self.shown(name, &stored)));
         }
-        let last = names.last().filter(|_| more);
+        let last = names.last().map(DocumentId::as_str).filter(|_| more);
         let meta = page.meta("documents", &format!("{}/Documents", self.url()), last);
         // The texts are JSON already: they are not read again.
         let body = format!(r#"{{"documents":[{}],"meta":{meta}}}"#, documents.join(","));
         Ok(answer::json_text(StatusCode::OK, body))
     }
 
-    async fn find(&self, address: &str) -> Result<DocumentId, Problem> {
+    pub(super) async fn find(&self, address: &str) -> Result<DocumentId, Problem> {
         self.core.find(&Address::of(address)).await.map_err(|error| match error.code {
             // Such a name nobody can have.
             code if code == Code::BadUniqueName.number() => Problem::not_found(self.path),
@@ -101,7 +102,7 @@ impl Call<'_> {
     }
 
     /// REST: whatever is not found has one number, and the message names the path.
-    fn refused(&self, error: SyncError) -> Problem {
+    pub(super) fn refused(&self, error: SyncError) -> Problem {
         if error.status == 404 { Problem::not_found(self.path) } else { error.into() }
     }
 

@@ -40,6 +40,17 @@ impl Form {
         }
     }
 
+    /// `true` or `false`, in any case; mandatory.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, SyncError> {
+        let refused = |code, why: &str| SyncError { status: 400, code, message: format!("{name} {why}") };
+        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(refused(Code::BadParameter.number(), "must be true or false")),
+            None => Err(refused(20001, "is missing")),
+        }
+    }
+
     /// `Ttl`. REST: empty is the same as missing.
     pub(super) fn ttl(&self) -> Result<Option<Ttl>, SyncError> {
         let Some(text) = self.get("Ttl").filter(|text| !text.is_empty()) else { return Ok(None) };
@@ -62,6 +73,14 @@ mod tests {
         assert_eq!(form.data().unwrap().unwrap()["a"], "b c");
         assert_eq!((form.get("Odd"), form.get("None")), (Some(""), None));
         assert_eq!(form.ttl(), Ok(None), "the last one counts, and an empty one is none");
+    }
+
+    #[test]
+    fn flags_are_mandatory_and_say_true_or_false() {
+        let form = Form::read("Read=true&Write=False&Manage=1");
+        assert_eq!((form.flag("Read"), form.flag("Write")), (Ok(true), Ok(false)));
+        let code = |name| form.flag(name).map_err(|error| error.code);
+        assert_eq!((code("Manage"), code("Other")), (Err(20422), Err(20001)));
     }
 
     #[test]

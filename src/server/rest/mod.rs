@@ -7,6 +7,7 @@ mod documents;
 mod form;
 mod login;
 mod page;
+mod permissions;
 mod services;
 
 use std::sync::Arc;
@@ -142,6 +143,12 @@ impl Call<'_> {
             }
             (["Documents", document], &Method::DELETE) if !document.is_empty() => {
                 self.remove_document(document).await
+            }
+            (["Documents", document, "Permissions"], _) if !document.is_empty() => {
+                self.permissions(document, None).await
+            }
+            (["Documents", document, "Permissions", identity], _) if !document.is_empty() => {
+                self.permissions(document, Some(*identity)).await
             }
             (["Documents"] | ["Documents", _], _) => Err(Problem::wrong_method()),
             _ => Err(Problem::not_found(self.path)),

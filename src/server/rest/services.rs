@@ -42,7 +42,7 @@ impl Call<'_> {
             "webhook_url": null,
             "webhooks_from_rest_enabled": false,
             "reachability_webhooks_enabled": false,
-            "acl_enabled": true,
+            "acl_enabled": self.core.access.rows_count(),
             "reachability_debouncing_enabled": false,
             "reachability_debouncing_window": 5000,
             "links": {

@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::super::answer::{self, Peer, Problem};
-use super::super::clock;
+use super::super::{Service, clock};
 use super::{Attempts, Denied, TokenPolicy, TokenRequest};
+use crate::id::{DocumentId, Identity};
 use crate::limits::{SERVER_TOKEN_LIFETIME, SERVER_TOKEN_REQUEST_BYTES_MAX};
 use crate::token::jwt::Minter;
 use crate::twilsock::sync::Timestamp;
@@ -40,6 +41,7 @@ struct Inner {
     attempts: Attempts,
     lifetime: Duration,
     endpoint: Option<String>,
+    service: Option<Service>,
 }
 
 impl std::fmt::Debug for TokenEndpoint {
@@ -76,7 +78,14 @@ impl TokenEndpoint {
     #[must_use]
     pub fn new(minter: Minter, policy: impl TokenPolicy) -> Self {
         let (policy, attempts) = (Arc::new(policy), Attempts::default());
-        let inner = Inner { minter, policy, attempts, lifetime: SERVER_TOKEN_LIFETIME, endpoint: None };
+        let inner = Inner {
+            minter,
+            policy,
+            attempts,
+            lifetime: SERVER_TOKEN_LIFETIME,
+            endpoint: None,
+            service: None,
+        };
         Self { path: PATH.to_owned(), inner }
     }
 
@@ -98,6 +107,14 @@ impl TokenEndpoint {
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.inner.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Where rows of permissions count in this service, they say whether an identity may read the document that it is
+    /// going to open, and the policy is not asked about documents.
+    #[must_use]
+    pub fn service(mut self, service: &Service) -> Self {
+        self.inner.service = Some(service.clone()).filter(|service| service.core.access.rows_count());
         self
     }
 
@@ -131,8 +148,8 @@ async fn token(inner: &Inner, peer: Peer, headers: &HeaderMap, body: &[u8]) -> R
     inner.attempts.begin(peer.address, Instant::now()).map_err(Problem::too_many_attempts)?;
     let bearer = bearer(headers).ok_or_else(Problem::not_authenticated)?;
     let body = Body::read(body).ok_or_else(Problem::not_json)?;
-    let request =
-        TokenRequest { bearer, identity: body.identity.as_deref(), document: body.document.as_deref() };
+    let document = body.document.as_deref().filter(|_| inner.service.is_none());
+    let request = TokenRequest { bearer, identity: body.identity.as_deref(), document };
     let identity = inner.policy.identify(request).await.map_err(|denied| {
         if denied != Denied::Unknown {
             inner.attempts.succeeded(peer.address, Instant::now());
@@ -144,6 +161,7 @@ async fn token(inner: &Inner, peer: Peer, headers: &HeaderMap, body: &[u8]) -> R
         }
     })?;
     inner.attempts.succeeded(peer.address, Instant::now());
+    may_open(inner, &identity, body.document).await?;
     let now_s = clock::unix_s();
     let token =
         inner.minter.mint(identity.as_str(), inner.lifetime, now_s).map_err(|_| Problem::internal())?;
@@ -158,6 +176,14 @@ async fn token(inner: &Inner, peer: Peer, headers: &HeaderMap, body: &[u8]) -> R
         object.insert("endpoint".to_owned(), endpoint.as_str().into());
     }
     Ok(answer::json(StatusCode::OK, &given))
+}
+
+/// Asks the service's rows. A name that no document can have is nobody's.
+async fn may_open(inner: &Inner, identity: &Identity, document: Option<String>) -> Result<(), Problem> {
+    let (Some(service), Some(document)) = (&inner.service, document) else { return Ok(()) };
+    let document = DocumentId::new(document).map_err(|_| Problem::forbidden())?;
+    let may = service.core.may(identity.as_str(), &document).await?;
+    if may.read { Ok(()) } else { Err(Problem::forbidden()) }
 }
 
 /// `Authorization: Bearer …`; the word in any case.

@@ -13,7 +13,7 @@ use super::{HttpTokens, Inner, State};
 use crate::error::{Error, Result};
 use crate::id::{DocumentId, Identity};
 use crate::limits::TOKEN_FETCH_WITHIN;
-use crate::socket::{Address, Dialer, Proxies};
+use crate::socket::{Address, Dialer, Reach};
 
 /// Collects what is needed to ask for tokens; made by [`HttpTokens::builder`].
 #[must_use]
@@ -24,8 +24,7 @@ pub struct HttpTokensBuilder {
     document: Option<DocumentId>,
     path: String,
     cache_file: Option<PathBuf>,
-    ca_file: Option<PathBuf>,
-    use_proxies: bool,
+    reach: Reach,
     within: Duration,
 }
 
@@ -71,8 +70,7 @@ impl HttpTokensBuilder {
             document: None,
             path: "/sync/tokens".into(),
             cache_file: None,
-            ca_file: None,
-            use_proxies: true,
+            reach: Reach::default(),
             within: TOKEN_FETCH_WITHIN,
         }
     }
@@ -104,13 +102,13 @@ impl HttpTokensBuilder {
 
     /// A file with certificates in PEM form that are trusted beside those of the system.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.ca_file = Some(path.into());
+        self.reach.ca_file = Some(path.into());
         self
     }
 
     /// Does not look at `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     pub fn no_proxy(mut self) -> Self {
-        self.use_proxies = false;
+        self.reach.no_proxy = true;
         self
     }
 
@@ -137,12 +135,11 @@ impl HttpTokensBuilder {
         if authority.contains('@') {
             return Err(invalid("it must not contain a password: the bearer token proves who asks".into()));
         }
-        let proxies = if self.use_proxies { Proxies::from_environment() } else { Proxies::default() };
         let place = Place {
             address,
             path: format!("{}/{}", uri.path().trim_end_matches('/'), self.path.trim_start_matches('/')),
             host: authority.to_owned(),
-            dialer: Dialer::new(proxies, self.ca_file),
+            dialer: self.reach.dialer(),
             bearer: self.bearer,
             identity: self.identity.ok_or_else(|| missing("identity", ".identity(…)"))?,
             document: self.document.ok_or_else(|| missing("document id", ".document_id(…)"))?,

@@ -5,6 +5,7 @@ mod documents;
 mod fanout;
 mod official;
 mod party;
+mod permissions;
 mod proxy;
 pub(crate) mod puppet;
 mod sessions;
@@ -22,7 +23,7 @@ use sp_sync::server::{self, Admitted, Builder, Gatekeeper, Refusal, Service};
 use sp_sync::token::Token;
 use tokio::task::JoinHandle;
 
-use party::Party;
+pub(crate) use party::Party;
 
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const SERVICE: &str = "IS00000000000000000000000000000000";

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message as Piece;
 use super::LONG;
 use futures_util::SinkExt as _;
 
-pub(super) struct Party {
+pub(crate) struct Party {
     socket: WebSocketStream<TcpStream>,
     asked: u64,
     /// What was told while something else was waited for.
@@ -48,7 +48,7 @@ impl Party {
         })
     }
 
-    pub(super) async fn join(at: SocketAddr, token: &str) -> Self {
+    pub(crate) async fn join(at: SocketAddr, token: &str) -> Self {
         let mut party = Self::connect(at).await;
         match party.init(token, None).await {
             InitReply::Accepted(_) => party,
@@ -121,7 +121,7 @@ impl Party {
         body
     }
 
-    pub(super) async fn get(&mut self, name: &str) -> Value {
+    pub(crate) async fn get(&mut self, name: &str) -> Value {
         let (code, body) = self.call(Method::Get, &format!("/v3/Documents/{name}"), Value::Null).await;
         assert_eq!(code, 200, "{body}");
         body
@@ -135,7 +135,7 @@ impl Party {
     }
 
     /// Subscribes to one document and waits for the confirmation.
-    pub(super) async fn establish(
+    pub(crate) async fn establish(
         &mut self,
         sid: &str,
         last_event_id: Value,
@@ -171,7 +171,7 @@ impl Party {
     }
 
     /// The next notification's payload, its message type added.
-    pub(super) async fn told(&mut self) -> Value {
+    pub(crate) async fn told(&mut self) -> Value {
         while self.notifications.is_empty() {
             assert!(self.close.is_none(), "closed: {:?}", self.close);
             self.hear().await.expect("the connection lives");

@@ -9,12 +9,12 @@ use super::{KEY, SECRET, SERVICE, keys_file, users_file};
 use crate::embedded::Scratch;
 
 /// A folder with the files of a server.
-struct Desk {
+pub(super) struct Desk {
     scratch: Scratch,
 }
 
 /// A server that runs; killed when it is let go of.
-struct Running {
+pub(super) struct Running {
     child: Child,
     out: BufReader<ChildStdout>,
     /// `http://127.0.0.1:…`.
@@ -24,19 +24,19 @@ struct Running {
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let desk = Self { scratch: Scratch::new() };
         desk.write("keys.toml", &keys_file());
         desk.write("users.toml", &users_file());
         desk
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.scratch.file().with_file_name(name)
     }
 
     /// For its owner's eyes only.
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
         #[cfg(unix)]
         {
@@ -46,7 +46,7 @@ impl Desk {
     }
 
     /// Arguments separated by blanks, with `@name` for a file of this desk.
-    fn command(&self, line: &str) -> Command {
+    pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sp-sync"));
         for argument in line.split(' ') {
             match argument.split_once('@') {
@@ -60,13 +60,13 @@ impl Desk {
     }
 
     /// Status, standard output, standard error.
-    fn run(&self, line: &str) -> (Option<i32>, String, String) {
+    pub(super) fn run(&self, line: &str) -> (Option<i32>, String, String) {
         let output = self.command(line).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }
 
-    fn start(&self, line: &str) -> Running {
+    pub(super) fn start(&self, line: &str) -> Running {
         Running::of(self.command(line))
     }
 }
@@ -88,7 +88,7 @@ impl Running {
         running
     }
 
-    async fn client(&self) -> Client {
+    pub(super) async fn client(&self) -> Client {
         let (_, address) = self.url.split_once("://").unwrap();
         Client::to(address.parse().unwrap()).await
     }
@@ -100,7 +100,7 @@ impl Running {
     }
 
     /// Asks it to end; its status, and what it still said.
-    fn end(mut self) -> (Option<i32>, String, String) {
+    pub(super) fn end(mut self) -> (Option<i32>, String, String) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         let mut rest = String::new();
@@ -126,7 +126,7 @@ fn errors(child: &mut Child) -> String {
     text
 }
 
-const SERVE: &str = "serve --listen 127.0.0.1:0 --keys @keys.toml --users @users.toml";
+pub(super) const SERVE: &str = "serve --listen 127.0.0.1:0 --keys @keys.toml --users @users.toml";
 
 #[tokio::test]
 async fn a_server_serves_every_door_and_ends_when_asked() {

@@ -2,8 +2,12 @@
 
 #[cfg(feature = "cli")]
 mod command_line;
-mod http;
+mod exposition;
+pub(crate) mod http;
+mod metrics;
 mod operations;
+#[cfg(feature = "cli")]
+mod options;
 mod rest;
 mod serving;
 mod tokens;
@@ -79,15 +83,21 @@ impl Site {
     }
 
     async fn with(backend: impl Backend, attempts: Attempts) -> Self {
+        Self::of(backend, attempts, false).await
+    }
+
+    /// Perhaps one where rows of permissions count.
+    async fn of(backend: impl Backend, attempts: Attempts, acl_enabled: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (keys, users, backend) = (keys(), users(), Timed::new(backend));
         let writes = backend.writes();
         let service = Service::builder(ACCOUNT, SERVICE, backend, JwtGatekeeper::new(keys.verifier()));
-        let service = service.base_url(format!("http://{address}")).access(users.clone()).build().unwrap();
+        let service = service.base_url(format!("http://{address}")).access(users.clone());
+        let service = service.acl_enabled(acl_enabled).build().unwrap();
         let operations = Operations::new(&service).writes(writes);
         let endpoint = TokenEndpoint::new(keys.minter().unwrap(), users).attempts(attempts.clone());
-        let endpoint = endpoint.lifetime(Duration::from_secs(600)).endpoint("ws://here");
+        let endpoint = endpoint.lifetime(Duration::from_secs(600)).endpoint("ws://here").service(&service);
         let routes = router(&service).merge(endpoint.router()).merge(operations.router());
         let routes = routes.merge(Rest::new(&service, keys, attempts).router());
         let (stop, stopped) = oneshot::channel::<()>();

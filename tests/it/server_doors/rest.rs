@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use sp_sync::server::Attempts;
+
 use super::{ACCOUNT, ANA, KEY, SECRET, SERVICE, Site};
 
 const DOCUMENTS: &str = "/v1/Services/default/Documents";
@@ -44,6 +46,27 @@ async fn a_page_hears_of_what_a_back_end_writes() {
     site.stop().await;
 }
 
+/// Who may do what is set with the official library and felt by the official SDK.
+#[cfg(feature = "codegen")]
+#[tokio::test]
+async fn the_official_libraries_give_and_lose_permissions() {
+    use sp_sync::backend::Memory;
+    let Some(_) = crate::node::module("twilio-sync/package.json") else { return };
+    let site = Site::of(Memory::new(), Attempts::default(), true).await;
+    let (bearer, name) = ([("authorization", "Bearer token of ana")], "Room_1");
+    let asked = format!("{{\"documentId\":\"{name}\"}}");
+    assert_eq!(site.client().await.ask("POST", "/sync/tokens", &bearer, &asked).await.status, 403);
+    let given = site.client().await.ask("POST", "/sync/tokens", &bearer, "{}").await.json();
+    let (base, token) = (format!("http://{}", site.address), given["token"].as_str().unwrap());
+    let said = node("rest_permissions.cjs", &[&base, ACCOUNT, KEY, SECRET, token, ANA, name]).await;
+    assert_eq!(said.trim(), "all as the libraries expect");
+    // The token endpoint asks the rows too.
+    let row = format!("{DOCUMENTS}/{name}/Permissions/{ANA}");
+    assert_eq!(site.rest("POST", &row, "Read=true&Write=false&Manage=false").await.status, 200);
+    assert_eq!(site.client().await.ask("POST", "/sync/tokens", &bearer, &asked).await.status, 200);
+    site.stop().await;
+}
+
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there_are_told_apart() {
     let site = Site::new().await;
@@ -52,7 +75,8 @@ async fn paths_and_methods_that_are_not_there_are_told_apart() {
         ("GET", "/v1/services", (404, 20404)),
         ("GET", "/v1/Services/default/documents", (404, 20404)),
         ("GET", "/v1/Services/other", (404, 20404)),
-        ("GET", "/v1/Services/default/Documents/x/Permissions", (404, 20404)),
+        ("GET", "/v1/Services/default/Documents/x/Permissions", (501, 20500)),
+        ("GET", "/v1/Services/default/Documents/x/Permissions/y/z", (404, 20404)),
         ("GET", "/v1/Services/default/Documents/%FF", (404, 20404)),
         ("GET", "/v1/Services/default/Documents/%2", (404, 20404)),
         ("PUT", "/v1/Services/default/Documents/x", (405, 20004)),

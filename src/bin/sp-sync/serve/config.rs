@@ -77,8 +77,7 @@ pub(crate) fn completed(
     }
 }
 
-/// An option that can be read alone: one that needs another one would miss it.
+/// An option that can be read alone: where it must be given, it need not be given again.
 fn alone(known: &clap::Arg) -> clap::Arg {
-    let alone = known.clone().required(false).required_unless_present(Reset);
-    alone.requires(Reset).env(Reset)
+    known.clone().required(false).required_unless_present(Reset).env(Reset)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sp_sync::Executor;
 use sp_sync::server::Limits;
 
 /// Where documents live.
@@ -19,6 +20,15 @@ impl Place {
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.trim_start_matches("//").into())),
             _ => Err("write `memory:` or `file:PATH`".into()),
         }
+    }
+}
+
+/// The name of an executor.
+pub(super) fn executor(text: &str) -> Result<Executor, String> {
+    let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+    match begins && text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric()) {
+        true => Ok(text.into()),
+        false => Err("executors have names of a small letter and up to 63 letters and digits".into()),
     }
 }
 

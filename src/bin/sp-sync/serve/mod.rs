@@ -8,7 +8,8 @@ mod run;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use flags::{Bounds, Place};
+use flags::{Bounds, Place, executor};
+use sp_sync::Executor;
 
 /// Serve documents to the official Sync SDKs, to this crate's clients, and to back ends over REST.
 ///
@@ -36,14 +37,18 @@ pub(crate) struct Serve {
     /// whoever has a good access token may do everything.
     #[arg(long, env = "SP_SYNC_USERS", value_name = "FILE")]
     users: Option<PathBuf>,
+    /// Rows of permissions, set over REST, say what an identity may do with a document. Where there is none, the users file
+    /// says it; without a users file, nobody may do anything then.
+    #[arg(long, env = "SP_SYNC_ACL_ENABLED")]
+    acl_enabled: bool,
     /// Scheme, host and port under which clients see the server. Without it: where it listens.
     #[arg(long, env = "SP_SYNC_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
     /// Certificate and chain, PEM; read again when the file changes.
-    #[arg(long, env = "SP_SYNC_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "SP_SYNC_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
-    /// Its private key, PEM.
-    #[arg(long, env = "SP_SYNC_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    /// Its private key, PEM. One needs the other, wherever each is given.
+    #[arg(long, env = "SP_SYNC_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// A proxy stands in front and says in X-Forwarded-For whom it serves. Without one: leave it out.
     #[arg(long, env = "SP_SYNC_BEHIND_PROXY")]
@@ -51,6 +56,10 @@ pub(crate) struct Serve {
     /// Serve /healthz, /readyz and /metrics there instead of beside everything else.
     #[arg(long, env = "SP_SYNC_OPERATIONS_LISTEN", value_name = "ADDRESS:PORT")]
     operations_listen: Option<SocketAddr>,
+    /// Executors that /metrics shows by name, with commas between; all others are shown together. Without it: those of the
+    /// built-in catalogue.
+    #[arg(long, env = "SP_SYNC_EXECUTORS", value_name = "NAMES", value_delimiter = ',', value_parser = executor)]
+    executors: Vec<Executor>,
     /// Path of the token endpoint.
     #[arg(long, env = "SP_SYNC_TOKEN_PATH", value_name = "PATH", default_value = "/sync/tokens")]
     token_path: String,

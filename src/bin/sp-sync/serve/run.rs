@@ -9,8 +9,8 @@ use axum::Router;
 use sp_sync::backend::{Backend, Embedded, Memory};
 use sp_sync::limits::SERVER_CERTIFICATE_EVERY;
 use sp_sync::server::{
-    Attempts, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed, Tls, TokenEndpoint,
-    Users, router,
+    Attempts, Durations, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed, Tls,
+    TokenEndpoint, Users, router,
 };
 use tokio::net::TcpListener;
 
@@ -32,11 +32,13 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
     if options.check {
         return checked(options, &ready).await;
     }
-    let (store, file) = open(&options.store).await?;
+    let commits = Durations::default();
+    let (store, file) = open(&options.store, &commits).await?;
     let listener = bind(options.listen).await?;
     let address = listener.local_addr().map_err(|error| failed("the listener", error))?;
     let service = service(options, &ready, store.clone(), address)?;
     let operations = Operations::new(&service).writes(store.writes());
+    let operations = if file.is_some() { operations.commits(commits) } else { operations };
     let mut routes = doors(options, ready.users, &ready.keys, &service)?;
     let apart = match options.operations_listen {
         Some(address) => Some(bind(address).await?),
@@ -51,7 +53,7 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
             Err(error) => warn(&format!("the certificate was not replaced: {}", chain(&error))),
         });
     }
-    if options.users.is_none() {
+    if options.users.is_none() && !options.acl_enabled {
         warn("no users file: no token endpoint, and whoever has a good access token may do everything");
     }
     // The line that programs wait for: whoever reads it can connect.
@@ -110,10 +112,19 @@ fn look(options: &Serve) -> Outcome<Ready> {
             private(key);
             Some(Tls::read(certificate, key).map_err(|error| Problem::Usage(chain(&error)))?)
         }
-        _ => None,
+        (Some(_), None) => {
+            return Err(Problem::Usage("--tls-cert needs its private key: give --tls-key <FILE> too".into()));
+        }
+        (None, Some(_)) => {
+            return Err(Problem::Usage("--tls-key needs its certificate: give --tls-cert <FILE> too".into()));
+        }
+        (None, None) => None,
     };
     if !(180..=86_400).contains(&options.token_lifetime_s) {
         return Err(Problem::Usage("--token-lifetime-s: tokens live 180 to 86400 seconds".into()));
+    }
+    if !options.token_path.starts_with('/') {
+        return Err(Problem::Usage("--token-path: it begins with a slash".into()));
     }
     Ok(Ready { keys, users, tls })
 }
@@ -158,11 +169,12 @@ async fn checked(options: &Serve, ready: &Ready) -> Outcome<()> {
     print(line.as_bytes()).map(drop)
 }
 
-async fn open(place: &Place) -> Outcome<(Store, Option<Embedded>)> {
+async fn open(place: &Place, commits: &Durations) -> Outcome<(Store, Option<Embedded>)> {
     match place {
         Place::Memory => Ok((Timed::new(Arc::new(Memory::new())), None)),
         Place::File(path) => {
-            let file = Embedded::options().create(true).open(path).await?;
+            let commits = commits.clone();
+            let file = Embedded::options().on_commit(move |took| commits.add(took)).open(path).await?;
             Ok((Timed::new(Arc::new(file.clone())), Some(file)))
         }
     }
@@ -178,12 +190,16 @@ fn service(options: &Serve, ready: &Ready, store: Store, address: SocketAddr) ->
     let verifier = ready.keys.verifier().leeway(Duration::from_secs(options.leeway_s));
     let (account, service) = (ready.keys.account_sid(), ready.keys.service_sid());
     let builder = Service::builder(account, service, store, JwtGatekeeper::new(verifier));
-    let builder = builder.base_url(url).limits(options.bounds.limits());
+    let builder = builder.base_url(url).limits(options.bounds.limits()).acl_enabled(options.acl_enabled);
+    let builder = match options.executors.is_empty() {
+        true => builder,
+        false => builder.executors(options.executors.clone()),
+    };
     let builder = match &ready.users {
         Some(users) => builder.access(users.clone()),
         None => builder,
     };
-    builder.build().map_err(|error| Problem::Usage(error.to_string()))
+    builder.build().map_err(|error| Problem::Usage(format!("--public-url: {error}")))
 }
 
 /// Every door of the service, but those of whoever runs it.
@@ -191,11 +207,9 @@ fn doors(options: &Serve, users: Option<Users>, keys: &Keys, service: &Service) 
     let attempts = Attempts::new(options.attempts_at_once, Duration::from_secs(options.attempt_every_s));
     let mut routes = router(service).merge(Rest::new(service, keys.clone(), attempts.clone()).router());
     if let (Some(users), Some(minter)) = (users, keys.minter()) {
-        if !options.token_path.starts_with('/') {
-            return Err(Problem::Usage("--token-path: it begins with a slash".into()));
-        }
         let endpoint = service.base_url().replacen("http", "ws", 1) + "/v3/wsconnect";
-        let endpoint = TokenEndpoint::new(minter, users).attempts(attempts).endpoint(endpoint);
+        let endpoint =
+            TokenEndpoint::new(minter, users).attempts(attempts).endpoint(endpoint).service(service);
         let endpoint = endpoint.lifetime(Duration::from_secs(options.token_lifetime_s));
         routes = routes.merge(endpoint.path(&options.token_path).router());
     }
