@@ -1,0 +1,71 @@
+import type { Content } from '../observer';
+import { inWords } from '../parties/words';
+import { el, keyed } from './element';
+
+/** An action in a lane: it waits, or somebody has taken it. */
+interface Shown {
+    readonly action: object;
+    readonly by?: string;
+    readonly attempt?: number;
+}
+
+/** The queue of one executor: what is being carried out, then what waits, the next one first. */
+export function laneView(executor: string, title: string): { readonly view: HTMLElement; show(content: Content): void } {
+    const list = el('ol', { class: 'queue', 'aria-label': `${executor}Actions, the next one first` });
+    const count = el('span', { class: 'waiting' });
+    const view = el(
+        'section',
+        { class: `lane ${executor}` },
+        el('h3', {}, el('code', {}, `${executor}Actions`), el('span', { class: 'to' }, ` → ${title}`), count),
+        list,
+        el('p', { class: 'empty' }, 'Nothing waits.'),
+    );
+    const show = (content: Content): void => {
+        const [taken, waiting] = [takenOf(content, executor), waitingOf(content, executor)];
+        keyed(list, [...taken, ...waiting], ({ action }, at) => idOf(action) ?? `at ${at}`, item);
+        count.textContent = waiting.length === 0 ? '' : `${waiting.length} waiting`;
+        view.classList.toggle('is-empty', taken.length + waiting.length === 0);
+    };
+    return { view, show };
+}
+
+function waitingOf(content: Content, executor: string): Shown[] {
+    const array = content[`${executor}Actions`];
+    return Array.isArray(array) ? array.filter(isObject).map((action) => ({ action })) : [];
+}
+
+function takenOf(content: Content, executor: string): Shown[] {
+    const claims = (content._sp as { claims?: Record<string, unknown> } | undefined)?.claims?.[executor];
+    if (!Array.isArray(claims)) return [];
+    return claims.filter(isObject).flatMap(({ a, by, n }) =>
+        isObject(a) ? [{ action: a, by: String(by), attempt: Number(n) }] : [],
+    );
+}
+
+function item({ action, by, attempt }: Shown): HTMLElement {
+    const answers = bookkeeping(action)?.re !== undefined;
+    const kind = by !== undefined ? 'taken' : answers ? 'answer' : 'waits';
+    const note = by !== undefined ? (attempt === 1 ? 'taken' : `taken, attempt ${attempt}`) : answers ? 'answer' : undefined;
+    const [name, ...fields] = inWords(action).split(' · ');
+    return el(
+        'li',
+        { class: `action ${kind}` },
+        el('code', {}, name ?? ''),
+        fields.length === 0 ? undefined : el('span', { class: 'fields' }, fields.join(', ')),
+        note === undefined ? undefined : el('span', { class: 'note' }, note),
+    );
+}
+
+function idOf(action: object): string | undefined {
+    const id = bookkeeping(action)?.id;
+    return typeof id === 'string' ? id : undefined;
+}
+
+function bookkeeping(action: object): { id?: unknown; re?: unknown } | undefined {
+    const { _sp } = action as { _sp?: unknown };
+    return isObject(_sp) ? _sp : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
