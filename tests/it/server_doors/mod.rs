@@ -4,6 +4,8 @@
 mod command_line;
 mod http;
 mod operations;
+#[cfg(all(feature = "cli", feature = "remote"))]
+mod pasted;
 mod rest;
 mod serving;
 mod tokens;

@@ -44,8 +44,8 @@ function takenOf(content: Content, executor: string): Shown[] {
 
 function item({ action, by, attempt }: Shown): HTMLElement {
     const answers = bookkeeping(action)?.re !== undefined;
-    const kind = by !== undefined ? 'taken' : answers ? 'answer' : 'waits';
-    const note = by !== undefined ? (attempt === 1 ? 'taken' : `taken, attempt ${attempt}`) : answers ? 'answer' : undefined;
+    const kind = by !== undefined ? 'taken' : answers ? 'reply' : 'waits';
+    const note = by !== undefined ? (attempt === 1 ? 'running' : `running, attempt ${attempt}`) : answers ? 'answer' : undefined;
     const [name, ...fields] = inWords(action).split(' · ');
     return el(
         'li',

@@ -9,8 +9,8 @@ const WORDS: Record<Status, string> = {
     refused: 'refused',
 };
 
-/** The frame of a party: who it is, whether it is connected, what it can do, and what it heard. */
-export function partyView(party: Party, title: string, role: string, ...inside: readonly HTMLElement[]): HTMLElement {
+/** The frame of a party: who it is, whether it is connected, what it sees, what it can do, and what it heard. */
+export function partyView(party: Party, title: string, role: string, stage: HTMLElement, ...controls: readonly HTMLElement[]): HTMLElement {
     const heading = `${party.name}-title`;
     const status = el('span', { class: 'status', role: 'status' });
     const online = el('input', { type: 'checkbox', role: 'switch', checked: true, 'aria-label': `${title}: network` });
@@ -28,7 +28,8 @@ export function partyView(party: Party, title: string, role: string, ...inside: 
             el('div', {}, el('h2', { id: heading }, title), el('p', { class: 'role' }, role)),
             el('label', { class: 'network' }, status, online),
         ),
-        ...inside,
+        stage,
+        el('div', { class: 'controls' }, ...controls),
         el('h3', {}, 'Heard and done'),
         logView(party.log, `${title}: heard and done`),
     );
