@@ -5,8 +5,8 @@ mod documents;
 mod fanout;
 mod official;
 mod party;
-mod proxy;
-mod puppet;
+pub(crate) mod proxy;
+pub(crate) mod puppet;
 mod sessions;
 mod storm;
 mod subscriptions;
@@ -28,7 +28,7 @@ const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const SERVICE: &str = "IS00000000000000000000000000000000";
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A token is an identity; `identity/milliseconds` is one with an end, `bad` and `expired` are not good.
 struct Trusting;
@@ -93,7 +93,7 @@ impl Drop for Running {
 }
 
 /// Waits until something holds that only other tasks bring about.
-async fn until(what: &str, holds: impl Fn() -> bool + Sync) {
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool + Sync) {
     let polling = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;

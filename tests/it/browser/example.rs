@@ -1,0 +1,138 @@
+//! The page of `examples/browser`, built as it would be for visitors.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use sp_sync::client::Updates;
+use sp_sync::{extension, onboarding};
+use tokio_stream::StreamExt as _;
+
+use super::{Chromium, Site};
+use crate::embedded::Scratch;
+use crate::server::LONG;
+
+const ROOM: &str = "Session_example";
+
+/// Types are checked, then everything is bundled. `None` where that cannot be done here.
+fn build(folder: &Path) -> Option<()> {
+    let bundler = crate::node::module_of("examples/browser", "vite/package.json")?;
+    let mut npm = Command::new("npm");
+    npm.args(["run", "build", "--", "--emptyOutDir", "--outDir"]).arg(folder);
+    let output = npm.current_dir(bundler.ancestors().nth(3).unwrap()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    Some(())
+}
+
+fn link(page: &str, site: &Site, room: &str) -> String {
+    format!("{page}/#server=http://{}&token=token%20of%20bert&document={room}", site.at)
+}
+
+async fn all_are_connected(browser: &mut Chromium, page: &str) {
+    for party in ["student", "extension", "proctor"] {
+        browser.shows(page, &format!(".{party} .status"), "connected").await;
+    }
+}
+
+/// Waits until the program's document is as wanted.
+async fn until_program_sees(seen: &mut Updates, wanted: impl Fn(&Value) -> bool) {
+    let waiting = async { while !wanted(&seen.next().await.unwrap().unwrap().to_value()) {} };
+    tokio::time::timeout(LONG, waiting).await.unwrap();
+}
+
+#[tokio::test]
+async fn three_parties_in_a_page_and_a_program_share_one_document() {
+    let Some(mut browser) = Chromium::new() else { return };
+    let folder = Scratch::new();
+    let Some(()) = build(folder.path()) else { return };
+    let site = Site::new().await;
+    let at = browser.serve(folder.path()).await;
+    browser.open("page", &link(&at, &site, ROOM)).await;
+    all_are_connected(&mut browser, "page").await;
+    assert_eq!(browser.evaluate("page", "location.hash").await, "", "the token stays out of the history");
+
+    // One party asks another.
+    browser.press("page", "Ask for displays").await;
+    browser.shows("page", ".student .answer", "2 displays are attached").await;
+    browser.shows("page", ".extension .log", "extensionActionsAdded").await;
+    let program = site.program(ROOM).connect().await.unwrap();
+    let mut seen = program.events().sp_sync_doc_updated();
+    until_program_sees(&mut seen, |data| data["displayCount"] == 2).await;
+
+    // What a program writes is seen by all of them.
+    program.set_sync(json!({ "room": "B 204" })).await.unwrap();
+    browser.shows("page", ".document ul.fields", "B 204").await;
+    for party in ["student", "extension", "proctor"] {
+        browser.shows("page", &format!(".{party} .log"), "room").await;
+    }
+
+    // Cut off from the network, one party's queue fills while the other's goes on; then it drains, in order.
+    browser.click("page", "switch", "Browser extension: network").await;
+    browser.shows("page", ".extension .status", "offline").await;
+    for button in ["Start", "Pause"] {
+        browser.press("page", button).await;
+    }
+    browser.shows("page", ".lane.extension .waiting", "2 waiting").await;
+    until_program_sees(&mut seen, |data| {
+        let action = |at: usize| &data["extensionActions"][at]["action"];
+        action(0) == "startSession" && action(1) == "pauseSession"
+    })
+    .await;
+    browser.fill("page", "Message", "Have your card ready.").await;
+    browser.press("page", "Send").await;
+    browser.shows("page", ".student .told", "Have your card ready.").await;
+    browser.shows("page", ".student .log", "onboardingActionsAdded").await;
+    browser.click("page", "switch", "Browser extension: network").await;
+    browser.shows("page", ".extension .state", "Paused").await;
+    until_program_sees(&mut seen, |data| data["session"] == "paused").await;
+    browser.until("page", "document.querySelector('.lane.extension.is-empty')").await;
+
+    // A program asks a party of the page, and tells another one something.
+    let displays = program.request(extension::GetDisplayCount {}).respond_to("onboarding").await.unwrap();
+    assert_eq!(displays.display_count, 2);
+    program.add_action(onboarding::ShowNotice::new("From a program.")).await.unwrap();
+    browser.shows("page", ".student .told", "From a program.").await;
+
+    // What fails once is tried again, in its place.
+    browser.press("page", "Fail the next action").await;
+    browser.press("page", "Resume").await;
+    browser.shows("page", ".extension .log", "resumeSession · attempt 2").await;
+    browser.shows("page", ".extension .state", "Watching live").await;
+
+    // A tab that is loaded again goes on where it was.
+    browser.reload("page").await;
+    all_are_connected(&mut browser, "page").await;
+    browser.shows("page", ".extension .state", "Watching live").await;
+    browser.press("page", "Continue").await;
+    until_program_sees(&mut seen, |data| data["step"] == "extensionCheck").await;
+    program.close().await.unwrap();
+    assert_eq!(browser.complaints("page"), Vec::<Value>::new());
+
+    // Not at every run: no two pictures are the same.
+    if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
+        for scheme in ["light", "dark"] {
+            take_picture(&mut browser, &link(&at, &site, "Session_demo"), scheme).await;
+        }
+    }
+}
+
+/// The three in the middle of their work.
+async fn take_picture(browser: &mut Chromium, link: &str, scheme: &str) {
+    let file = if scheme == "light" { "screenshot.png" } else { "screenshot-dark.png" };
+    browser.open_as(scheme, link, json!({ "scheme": scheme, "width": 1440 })).await;
+    all_are_connected(browser, scheme).await;
+    for (button, step) in [("Continue", "Extension"), ("Continue", "System")] {
+        browser.press(scheme, button).await;
+        browser.shows(scheme, ".steps .here", step).await;
+    }
+    browser.press(scheme, "Ask for displays").await;
+    browser.shows(scheme, ".student .answer", "attached").await;
+    browser.press(scheme, "Six actions in one write").await;
+    browser.shows(scheme, ".extension .state", "Watching live").await;
+    browser.shows(scheme, ".student .told", "check-in").await;
+    browser.press(scheme, "Pause").await;
+    browser.press(scheme, "Resume").await;
+    browser.shows(scheme, ".lane.extension .taken", "captureScreenshot").await;
+    browser.screenshot(scheme, &Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/browser").join(file)).await;
+}
