@@ -8,6 +8,7 @@ const puppeteer = require('puppeteer-core');
 
 const PATIENCE = 60_000;
 const KINDS = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript' };
+const TELLING = new Set(['serve', 'evaluate', 'audit']);
 const pages = new Map();
 const tell = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
@@ -56,7 +57,12 @@ const verbs = {
   click: ({ page, role, label }) => page.locator(`::-p-aria([name="${label}"][role="${role}"])`).click(),
   fill: ({ page, role, label, text }) => page.locator(`::-p-aria([name="${label}"][role="${role}"])`).fill(text),
   screenshot: ({ page, path }) => page.screenshot({ path, fullPage: true }),
-  resize: ({ page, width, height }) => page.setViewport({ width, height }),
+  /** What people with a screen reader, a keyboard alone or weak eyes would stumble over. */
+  audit: async ({ page }) => {
+    await page.addScriptTag({ path: require.resolve('axe-core') });
+    const { violations } = await page.evaluate(() => axe.run());
+    return violations.map(({ id, help, nodes }) => ({ id, help, at: nodes.map(({ target }) => target.join(' ')) }));
+  },
 };
 
 readline.createInterface({ input: process.stdin }).on('line', async (line) => {
@@ -64,7 +70,7 @@ readline.createInterface({ input: process.stdin }).on('line', async (line) => {
   try {
     const value = await verbs[verb]({ ...options, page: pages.get(options.page) });
     // Of handles and bytes there is nothing to tell.
-    tell({ ask, value: verb === 'serve' || verb === 'evaluate' ? value ?? null : null });
+    tell({ ask, value: TELLING.has(verb) ? value ?? null : null });
   } catch (error) {
     tell({ ask, error: { message: String(error?.message ?? error) } });
   }

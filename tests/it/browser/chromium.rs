@@ -82,6 +82,11 @@ impl Chromium {
         self.puppet.tell("fill", what).await;
     }
 
+    /// What people with a screen reader, a keyboard alone or weak eyes would stumble over.
+    pub(super) async fn audit(&mut self, page: &str) -> Value {
+        self.puppet.tell("audit", json!({ "page": page })).await
+    }
+
     pub(super) async fn screenshot(&mut self, page: &str, path: &Path) {
         self.puppet.tell("screenshot", json!({ "page": page, "path": path })).await;
     }

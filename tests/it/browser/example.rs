@@ -41,6 +41,23 @@ async fn until_program_sees(seen: &mut Updates, wanted: impl Fn(&Value) -> bool)
     tokio::time::timeout(LONG, waiting).await.unwrap();
 }
 
+/// Light and dark, wide and narrow, with queues that are full and a party that is offline: nobody stumbles, and nothing
+/// is wider than the window.
+async fn looks_are_good(browser: &mut Chromium, page: &str, site: &Site) {
+    for (scheme, width) in [("light", 1440), ("dark", 390)] {
+        browser.open_as(scheme, &link(page, site, scheme), json!({ "scheme": scheme, "width": width })).await;
+        all_are_connected(browser, scheme).await;
+        browser.click(scheme, "switch", "Browser extension: network").await;
+        browser.press(scheme, "Six actions in one write").await;
+        browser.shows(scheme, ".lane.extension .waiting", "3 waiting").await;
+        browser.shows(scheme, ".student .told", "check-in").await;
+        assert_eq!(browser.audit(scheme).await, json!([]));
+        let fits = "document.documentElement.scrollWidth <= innerWidth";
+        assert_eq!(browser.evaluate(scheme, fits).await, true, "{width} wide");
+        assert_eq!(browser.complaints(scheme), Vec::<Value>::new());
+    }
+}
+
 #[tokio::test]
 async fn three_parties_in_a_page_and_a_program_share_one_document() {
     let Some(mut browser) = Chromium::new() else { return };
@@ -109,6 +126,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     program.close().await.unwrap();
     assert_eq!(browser.complaints("page"), Vec::<Value>::new());
 
+    looks_are_good(&mut browser, &at, &site).await;
     // Not at every run: no two pictures are the same.
     if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
         for scheme in ["light", "dark"] {
@@ -133,6 +151,8 @@ async fn take_picture(browser: &mut Chromium, link: &str, scheme: &str) {
     browser.shows(scheme, ".student .told", "check-in").await;
     browser.press(scheme, "Pause").await;
     browser.press(scheme, "Resume").await;
-    browser.shows(scheme, ".lane.extension .taken", "captureScreenshot").await;
-    browser.screenshot(scheme, &Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/browser").join(file)).await;
+    browser.shows(scheme, ".lane.extension .running", "captureScreenshot").await;
+    browser
+        .screenshot(scheme, &Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/browser").join(file))
+        .await;
 }

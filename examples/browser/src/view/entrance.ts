@@ -5,7 +5,7 @@ import { el } from './element';
 export function entranceView(problem: string | undefined, enter: (place: Place) => void): HTMLElement {
     const link = el('input', {
         type: 'url', name: 'link', required: true, autocomplete: 'off', spellcheck: 'false',
-        placeholder: 'http://localhost:5173/#server=…&token=…',
+        placeholder: 'http://127.0.0.1:5173/#server=…&token=…',
     });
     const wrong = el('p', { class: 'wrong', role: 'alert' }, problem ?? '');
     const form = el(

@@ -2,12 +2,23 @@ import type { Content } from '../observer';
 import { inWords } from '../parties/words';
 import { el, keyed } from './element';
 
-/** An action in a lane: it waits, or somebody has taken it. */
+/** Answers wait in an executor's array like actions, but are for whoever asked. */
+type State = 'running' | 'taken' | 'reply' | 'waits';
+
 interface Shown {
     readonly action: object;
-    readonly by?: string;
-    readonly attempt?: number;
+    readonly state: State;
+    /** How often it was begun. */
+    readonly attempt: number;
 }
+
+/** What stands below an action that does not merely wait. */
+const NOTES: Readonly<Record<State, string | undefined>> = {
+    running: 'running',
+    taken: 'taken',
+    reply: 'answer',
+    waits: undefined,
+};
 
 /** The queue of one executor: what is being carried out, then what waits, the next one first. */
 export function laneView(executor: string, title: string): { readonly view: HTMLElement; show(content: Content): void } {
@@ -31,25 +42,26 @@ export function laneView(executor: string, title: string): { readonly view: HTML
 
 function waitingOf(content: Content, executor: string): Shown[] {
     const array = content[`${executor}Actions`];
-    return Array.isArray(array) ? array.filter(isObject).map((action) => ({ action })) : [];
+    if (!Array.isArray(array)) return [];
+    const stateOf = (action: object): State => (bookkeeping(action)?.re === undefined ? 'waits' : 'reply');
+    return array.filter(isObject).map((action) => ({ action, state: stateOf(action), attempt: 0 }));
 }
 
+/** Several are taken in one write, and carried out one after the other. */
 function takenOf(content: Content, executor: string): Shown[] {
     const claims = (content._sp as { claims?: Record<string, unknown> } | undefined)?.claims?.[executor];
     if (!Array.isArray(claims)) return [];
-    return claims.filter(isObject).flatMap(({ a, by, n }) =>
-        isObject(a) ? [{ action: a, by: String(by), attempt: Number(n) }] : [],
+    return claims.filter(isObject).flatMap(({ a, n }, at) =>
+        isObject(a) ? [{ action: a, state: at === 0 ? 'running' : 'taken', attempt: Number(n) }] : [],
     );
 }
 
-function item({ action, by, attempt }: Shown): HTMLElement {
-    const answers = bookkeeping(action)?.re !== undefined;
-    const kind = by !== undefined ? 'taken' : answers ? 'reply' : 'waits';
-    const note = by !== undefined ? (attempt === 1 ? 'running' : `running, attempt ${attempt}`) : answers ? 'answer' : undefined;
+function item({ action, state, attempt }: Shown): HTMLElement {
+    const note = state === 'running' && attempt > 1 ? `running, attempt ${attempt}` : NOTES[state];
     const [name, ...fields] = inWords(action).split(' · ');
     return el(
         'li',
-        { class: `action ${kind}` },
+        { class: `action ${state}` },
         el('code', {}, name ?? ''),
         fields.length === 0 ? undefined : el('span', { class: 'fields' }, fields.join(', ')),
         note === undefined ? undefined : el('span', { class: 'note' }, note),

@@ -39,7 +39,7 @@ function fact(name: string, value: string): HTMLElement[] {
 }
 
 function message(proctor: Proctor): HTMLElement {
-    const text = el('input', { type: 'text', 'aria-label': 'Message', placeholder: 'Message to the student', maxlength: 500, required: true });
+    const text = el('input', { type: 'text', 'aria-label': 'Message', placeholder: 'Message', maxlength: 500, required: true });
     const where = el(
         'select',
         { 'aria-label': 'Where the message is shown' },
