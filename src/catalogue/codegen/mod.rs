@@ -20,6 +20,7 @@
 //! and in the program `mod action_types { include!(concat!(env!("OUT_DIR"), "/action_types.rs")); }`. The generated
 //! file needs no dependency but `sp-sync`, and carries the catalogue itself: `action_types::catalogue()`.
 
+mod action_rules;
 mod action_types_json;
 mod json_schema;
 mod markdown;

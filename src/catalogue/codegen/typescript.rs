@@ -2,7 +2,7 @@
 //! request to an action that does not answer are errors of type.
 
 use super::{
-    Options, action_types_json, header,
+    Options, action_rules, action_types_json, header,
     names::{Scope, pascal},
     page::Page,
     shared_enums,
@@ -12,23 +12,30 @@ use crate::catalogue::{
     Catalogue,
     model::{ActionType, EnumType, ExecutorType, Field, FieldType},
 };
+use serde_json::Value;
 
 /// Names that the file itself uses.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 20] = [
     "ActionName",
     "ActionObject",
     "ActionOf",
     "ActionOptions",
+    "ActionRule",
+    "ActionRules",
     "ActionTypes",
     "ExecutorName",
+    "ExecutorNames",
+    "FieldRule",
     "InfoArguments",
     "InfoOf",
     "Named",
     "Promise",
+    "Readonly",
     "Record",
     "RequestName",
     "ResponseOf",
     "SyncActions",
+    "ValueRule",
 ];
 
 /// What is the same for every catalogue.
@@ -168,6 +175,17 @@ fn write_constant(page: &mut Page, catalogue: &Catalogue) {
     page.line("");
     doc(page, &["Every action with its defaults; `null` is mandatory.".to_owned()]);
     page.line(format!("export const ActionTypes = {:#} as const;", action_types_json::object(catalogue)));
+    page.line("");
+    doc(page, &["Every executor.".to_owned()]);
+    let executors: Vec<&str> = catalogue.executors().map(|executor| executor.name.as_str()).collect();
+    page.line(format!("export const ExecutorNames: readonly ExecutorName[] = {};", Value::from(executors)));
+    page.line("");
+    doc(page, &["The catalogue as data, for checks at run time.".to_owned()]);
+    page.open("export const ActionRules: Readonly<Record<string, ActionRule>> = {");
+    for (name, rule) in action_rules::by_action(catalogue) {
+        page.line(format!("{name}: {rule},"));
+    }
+    page.close("};");
 }
 
 fn doc(page: &mut Page, texts: &[String]) {
@@ -192,5 +210,5 @@ fn union(members: &[String]) -> String {
 
 /// A JSON string is a TypeScript string.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Value::from(text).to_string()
 }

@@ -28,3 +28,44 @@ export interface SyncActions {
     /** Adds one action and waits for its response. */
     request<A extends RequestName & ActionName>(action: Named<A>, ...info: InfoArguments<A>): Promise<ResponseOf[A]>;
 }
+
+/** Type and limits of a value. All limits are inclusive. */
+export interface ValueRule {
+    readonly type: "string" | "bool" | "int" | "number" | "url" | "timestamp" | "enum" | "array" | "object";
+    /** Least and greatest number. */
+    readonly min?: number;
+    readonly max?: number;
+    /** Most characters, or items of an array. */
+    readonly maxLen?: number;
+    /** The texts of an enum. */
+    readonly values?: readonly string[];
+    /** What an array holds. */
+    readonly items?: ValueRule;
+}
+
+/** One field of an action or of a response. */
+export interface FieldRule extends ValueRule {
+    readonly name: string;
+    /** It must be given. */
+    readonly required?: true;
+    /** What the sender writes when the caller gives nothing. */
+    readonly default?: unknown;
+    /** Its value is kept out of logs, traces, errors and consoles. */
+    readonly sensitive?: true;
+}
+
+/** What is known of one action at run time. */
+export interface ActionRule {
+    readonly executor: ExecutorName;
+    /** It leaves the document before it is run. Otherwise it is run until its end is recorded, after a crash once more. */
+    readonly atMostOnce?: true;
+    /** It is removed without running when it has waited so long. */
+    readonly expiresMs?: number;
+    /** How long a requester waits for the response by default. */
+    readonly replyWithinMs: number;
+    /** Fields that are not named here are allowed. */
+    readonly extraFields?: true;
+    readonly fields: readonly FieldRule[];
+    /** What it answers; absent: it does not answer. */
+    readonly response?: readonly FieldRule[];
+}

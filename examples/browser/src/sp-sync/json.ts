@@ -10,3 +10,70 @@ export interface JsonObject {
 export function isObject(value: unknown): value is JsonObject {
     return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** What a value is called in messages, which never show the value itself (C64). */
+export function jsonType(value: unknown): string {
+    if (value === null) return 'null';
+    if (Array.isArray(value)) return 'an array';
+    switch (typeof value) {
+        case 'boolean': return 'a boolean';
+        case 'number': return 'a number';
+        case 'string': return 'a string';
+        default: return 'an object';
+    }
+}
+
+/** Own keys with their values. Keys that are `undefined` are left out, as JSON does. */
+export function entries(object: JsonObject): [string, Json][] {
+    return Object.entries(object).filter((entry): entry is [string, Json] => entry[1] !== undefined);
+}
+
+/** An object of these entries. Unlike an assignment this makes `__proto__` an ordinary key. */
+export function fromEntries(of: Iterable<readonly [string, Json]>): JsonObject {
+    return Object.fromEntries(of);
+}
+
+/** One key of an object, `undefined` also for what every object inherits. */
+export function own(object: JsonObject, key: string): Json | undefined {
+    return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** Whether two values are the same JSON, the order of keys apart. */
+export function sameJson(a: Json, b: Json): boolean {
+    if (a === b) return true;
+    if (Array.isArray(a)) {
+        return Array.isArray(b) && a.length === b.length && a.every((item, at) => sameJson(item, b[at] as Json));
+    }
+    if (!isObject(a) || !isObject(b)) return false;
+    const mine = entries(a);
+    return mine.length === entries(b).length
+        && mine.every(([key, value]) => {
+            const other = own(b, key);
+            return other !== undefined && sameJson(value, other);
+        });
+}
+
+/** Whether a value has more levels of arrays and objects than are left. */
+export function isDeeperThan(value: Json, levels: number): boolean {
+    if (typeof value !== 'object' || value === null) return false;
+    if (levels === 0) return true;
+    const inner: Json[] = Array.isArray(value) ? value : entries(value as JsonObject).map(([, item]) => item);
+    return inner.some((item) => isDeeperThan(item, levels - 1));
+}
+
+const utf8 = new TextEncoder();
+
+/** Bytes of a text in UTF-8. */
+export function byteLength(text: string): number {
+    return utf8.encode(text).length;
+}
+
+/** Bytes that a value takes as compact JSON. */
+export function jsonLength(value: Json): number {
+    return byteLength(JSON.stringify(value));
+}
+
+/** A whole number from 0 to `most`. */
+export function isCount(value: unknown, most: number = Number.MAX_SAFE_INTEGER): value is number {
+    return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
+}
