@@ -51,8 +51,11 @@ const verbs = {
   },
   reload: ({ page }) => page.reload(),
   evaluate: ({ page, code }) => page.evaluate(code),
-  /** Waits until it is true. */
-  until: ({ page, code }) => page.waitForFunction(code),
+  /** Waits until it is true; what the page shows instead is told. */
+  until: ({ page, code }) =>
+    page.waitForFunction(code).catch(async ({ message }) => {
+      throw new Error(`${message}: ${await page.evaluate(() => document.body.innerText)}`);
+    }),
   // By role and name, as those find it who hear the page.
   click: ({ page, role, label }) => page.locator(`::-p-aria([name="${label}"][role="${role}"])`).click(),
   fill: ({ page, role, label, text }) => page.locator(`::-p-aria([name="${label}"][role="${role}"])`).fill(text),

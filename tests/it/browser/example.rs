@@ -4,13 +4,10 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use sp_sync::client::Updates;
 use sp_sync::{extension, onboarding};
-use tokio_stream::StreamExt as _;
 
-use super::{Chromium, Site};
+use super::{Chromium, Site, sees};
 use crate::embedded::Scratch;
-use crate::server::LONG;
 
 const ROOM: &str = "Session_example";
 
@@ -33,12 +30,6 @@ async fn all_are_connected(browser: &mut Chromium, page: &str) {
     for party in ["student", "extension", "proctor"] {
         browser.shows(page, &format!(".{party} .status"), "connected").await;
     }
-}
-
-/// Waits until the program's document is as wanted.
-async fn until_program_sees(seen: &mut Updates, wanted: impl Fn(&Value) -> bool) {
-    let waiting = async { while !wanted(&seen.next().await.unwrap().unwrap().to_value()) {} };
-    tokio::time::timeout(LONG, waiting).await.unwrap();
 }
 
 /// Light and dark, wide and narrow, with queues that are full and a party that is offline: nobody stumbles, and nothing
@@ -74,8 +65,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     browser.shows("page", ".student .answer", "2 displays are attached").await;
     browser.shows("page", ".extension .log", "extensionActionsAdded").await;
     let program = site.program(ROOM).connect().await.unwrap();
-    let mut seen = program.events().sp_sync_doc_updated();
-    until_program_sees(&mut seen, |data| data["displayCount"] == 2).await;
+    sees(&program, |data| data["displayCount"] == 2).await;
 
     // What a program writes is seen by all of them.
     program.set_sync(json!({ "room": "B 204" })).await.unwrap();
@@ -91,7 +81,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
         browser.press("page", button).await;
     }
     browser.shows("page", ".lane.extension .waiting", "2 waiting").await;
-    until_program_sees(&mut seen, |data| {
+    sees(&program, |data| {
         let action = |at: usize| &data["extensionActions"][at]["action"];
         action(0) == "startSession" && action(1) == "pauseSession"
     })
@@ -102,7 +92,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     browser.shows("page", ".student .log", "onboardingActionsAdded").await;
     browser.click("page", "switch", "Browser extension: network").await;
     browser.shows("page", ".extension .state", "Paused").await;
-    until_program_sees(&mut seen, |data| data["session"] == "paused").await;
+    sees(&program, |data| data["session"] == "paused").await;
     browser.until("page", "document.querySelector('.lane.extension.is-empty')").await;
 
     // A program asks a party of the page, and tells another one something.
@@ -122,7 +112,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     all_are_connected(&mut browser, "page").await;
     browser.shows("page", ".extension .state", "Watching live").await;
     browser.press("page", "Continue").await;
-    until_program_sees(&mut seen, |data| data["step"] == "extensionCheck").await;
+    sees(&program, |data| data["step"] == "extensionCheck").await;
     program.close().await.unwrap();
     assert_eq!(browser.complaints("page"), Vec::<Value>::new());
 

@@ -7,14 +7,17 @@ mod sdk;
 
 use std::net::SocketAddr;
 
+use serde_json::Value;
 use sp_sync::backend::Memory;
 use sp_sync::client::Builder;
-use sp_sync::server::{self, JwtGatekeeper, Service, TokenEndpoint};
+use sp_sync::server::{self, JwtGatekeeper, Service, TokenEndpoint, Users};
 use sp_sync::{DocumentId, Identity, SyncClient};
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt as _;
 
+use crate::server::LONG;
 use crate::server::proxy::Proxy;
-use crate::server_doors::{ACCOUNT, SERVICE, keys, users};
+use crate::server_doors::{ACCOUNT, SERVICE, keys, users_file};
 use chromium::Chromium;
 
 /// A service that gives out tokens, and tells who has one to come through a wire that can be cut.
@@ -33,7 +36,9 @@ impl Site {
         let (store, keys, wire) = (Memory::new(), keys(), Proxy::to(at).await);
         let gatekeeper = JwtGatekeeper::new(keys.verifier());
         let service = Service::builder(ACCOUNT, SERVICE, store.clone(), gatekeeper).build().unwrap();
-        let endpoint = TokenEndpoint::new(keys.minter().unwrap(), users());
+        // Bert's token is good for anybody, and everybody may do everything.
+        let users = users_file().replacen("format = 1", "format = 1\nunlisted = \"backend\"", 1);
+        let endpoint = TokenEndpoint::new(keys.minter().unwrap(), Users::from_toml_str(&users).unwrap());
         let endpoint = endpoint.endpoint(format!("ws://{}/v3/wsconnect", wire.at));
         let routes = server::router(&service).merge(endpoint.router());
         let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
@@ -47,6 +52,19 @@ impl Site {
             .document_id(DocumentId::new(document).unwrap())
             .identity(Identity::new("program").unwrap())
     }
+}
+
+/// Waits until a program's document is as wanted.
+async fn sees(program: &SyncClient, wanted: impl Fn(&Value) -> bool) {
+    // Heard of from here on, so that nothing between reading and hearing is missed.
+    let mut updates = program.events().sp_sync_doc_updated();
+    let waiting = async {
+        let mut data = program.get_sync().await.unwrap().to_value();
+        while !wanted(&data) {
+            data = updates.next().await.unwrap().unwrap().to_value();
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.unwrap();
 }
 
 impl Drop for Site {

@@ -1,10 +1,9 @@
 //! The SDK's own bundle for pages.
 
 use serde_json::{Value, json};
-use tokio_stream::StreamExt as _;
 
-use super::{Chromium, Site};
-use crate::server::{LONG, until};
+use super::{Chromium, Site, sees};
+use crate::server::until;
 
 const ROOM: &str = "Session_page";
 
@@ -14,11 +13,6 @@ async fn a_page_and_a_program_hear_of_each_other_over_reloads_and_cuts() {
     let Some(mut browser) = Chromium::new() else { return };
     let site = Site::new().await;
     let program = site.program(ROOM).initial_data(json!({ "n": 0 })).connect().await.unwrap();
-    let mut seen = program.events().sp_sync_doc_updated();
-    let mut until_program_sees = async |key: &str| {
-        let waiting = async { while seen.next().await.unwrap().unwrap().get(key).is_none() {} };
-        tokio::time::timeout(LONG, waiting).await.unwrap();
-    };
     let start = format!("start('http://{}', 'token of bert', {ROOM:?})", site.at);
 
     let at = browser.serve(&folder()).await;
@@ -29,7 +23,7 @@ async fn a_page_and_a_program_hear_of_each_other_over_reloads_and_cuts() {
     program.set_sync(json!({ "n": 1 })).await.unwrap();
     browser.until("page", "heard.some(({ data, isLocal }) => data?.n === 1 && !isLocal)").await;
     browser.evaluate("page", "room.update({ fromPage: 1 })").await;
-    until_program_sees("fromPage").await;
+    sees(&program, |data| data.get("fromPage").is_some()).await;
 
     // While the page is reloaded it misses something. It begins with what the session cache has, and is told the rest.
     browser.evaluate("page", "client.shutdown()").await;
@@ -48,7 +42,7 @@ async fn a_page_and_a_program_hear_of_each_other_over_reloads_and_cuts() {
     browser.evaluate("page", "void room.update({ fromCut: true })").await;
     site.wire.mend();
     browser.until("page", "room.data.whileCut && room.data.fromCut").await;
-    until_program_sees("fromCut").await;
+    sees(&program, |data| data.get("fromCut").is_some()).await;
     let all = json!({ "n": 1, "fromPage": 1, "missed": true, "whileCut": true, "fromCut": true });
     assert_eq!(program.get_sync().await.unwrap().to_value(), all);
     program.close().await.unwrap();

@@ -22,7 +22,7 @@ const NOTES: Readonly<Record<State, string | undefined>> = {
 
 /** The queue of one executor: what is being carried out, then what waits, the next one first. */
 export function laneView(executor: string, title: string): { readonly view: HTMLElement; show(content: Content): void } {
-    const list = el('ol', { class: 'queue', 'aria-label': `${executor}Actions, the next one first` });
+    const list = el('ol', { class: 'queue', tabindex: 0, 'aria-label': `${executor}Actions, the next one first` });
     const count = el('span', { class: 'waiting' });
     const view = el(
         'section',
