@@ -6,7 +6,8 @@ const path = require('node:path');
 const readline = require('node:readline');
 const puppeteer = require('puppeteer-core');
 
-const PATIENCE = 60_000;
+// A little less than that of who asks, who then hears what was in vain.
+const PATIENCE = 50_000;
 const KINDS = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript' };
 const TELLING = new Set(['serve', 'evaluate', 'audit']);
 const pages = new Map();
@@ -46,7 +47,11 @@ const verbs = {
     page.on('pageerror', (error) => complaint(String(error)));
     page.on('requestfailed', (request) => complaint(`${request.url()}: ${request.failure()?.errorText}`));
     await page.setViewport({ width: width ?? 1440, height: height ?? 1000 });
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme ?? 'light' }]);
+    await page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value: scheme ?? 'light' },
+      // Nothing is looked at while it is half there.
+      { name: 'prefers-reduced-motion', value: 'reduce' },
+    ]);
     await page.goto(url);
   },
   reload: ({ page }) => page.reload(),

@@ -119,30 +119,31 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     looks_are_good(&mut browser, &at, &site).await;
     // Not at every run: no two pictures are the same.
     if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
-        for scheme in ["light", "dark"] {
-            take_picture(&mut browser, &link(&at, &site, "Session_demo"), scheme).await;
-        }
+        take_pictures(&mut browser, &link(&at, &site, "Session_demo")).await;
     }
 }
 
-/// The three in the middle of their work.
-async fn take_picture(browser: &mut Chromium, link: &str, scheme: &str) {
-    let file = if scheme == "light" { "screenshot.png" } else { "screenshot-dark.png" };
-    browser.open_as(scheme, link, json!({ "scheme": scheme, "width": 1440 })).await;
-    all_are_connected(browser, scheme).await;
-    for (button, step) in [("Continue", "Extension"), ("Continue", "System")] {
-        browser.press(scheme, button).await;
-        browser.shows(scheme, ".steps .here", step).await;
+/// The three in the middle of their work, in daylight and at night.
+async fn take_pictures(browser: &mut Chromium, link: &str) {
+    let page = "picture";
+    browser.open(page, link).await;
+    all_are_connected(browser, page).await;
+    for step in ["Extension", "System"] {
+        browser.press(page, "Continue").await;
+        browser.shows(page, ".steps .here", step).await;
     }
-    browser.press(scheme, "Ask for displays").await;
-    browser.shows(scheme, ".student .answer", "attached").await;
-    browser.press(scheme, "Six actions in one write").await;
-    browser.shows(scheme, ".extension .state", "Watching live").await;
-    browser.shows(scheme, ".student .told", "check-in").await;
-    browser.press(scheme, "Pause").await;
-    browser.press(scheme, "Resume").await;
-    browser.shows(scheme, ".lane.extension .running", "captureScreenshot").await;
-    browser
-        .screenshot(scheme, &Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/browser").join(file))
-        .await;
+    browser.press(page, "Ask for displays").await;
+    browser.shows(page, ".student .answer", "attached").await;
+    browser.press(page, "Six actions in one write").await;
+    browser.shows(page, ".extension .state", "Watching live").await;
+    browser.shows(page, ".student .told", "check-in").await;
+    browser.press(page, "Pause").await;
+    browser.press(page, "Resume").await;
+    browser.shows(page, ".proctor .log", "resumeSession").await;
+    browser.click(page, "switch", "Browser extension: network").await;
+    browser.shows(page, ".lane.extension .running", "").await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/browser");
+    browser.screenshot(page, &folder.join("screenshot.png")).await;
+    browser.press(page, "Dark").await;
+    browser.screenshot(page, &folder.join("screenshot-dark.png")).await;
 }
