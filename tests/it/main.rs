@@ -22,6 +22,8 @@ mod fidelity;
 mod giving_back;
 mod handles;
 mod history;
+#[cfg(all(feature = "codegen", feature = "remote", feature = "server"))]
+mod javascript;
 mod limits;
 #[cfg(any(feature = "codegen", feature = "server"))]
 mod node;

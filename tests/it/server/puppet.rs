@@ -1,4 +1,4 @@
-//! A Node process with the official SDK, told what to do.
+//! A Node process told what to do: with the official SDK, or with what is built on it.
 
 use std::collections::VecDeque;
 use std::process::Stdio;
@@ -23,9 +23,14 @@ pub(crate) struct Puppet {
 impl Puppet {
     /// `None` where there is no Node; then a line was printed.
     pub(crate) fn new() -> Option<Self> {
+        Self::running("party.cjs", None)
+    }
+
+    /// The same with a script of its own, and a folder that it is given.
+    pub(crate) fn running(script: &str, given: Option<&std::path::Path>) -> Option<Self> {
         let sdk = crate::node::module("twilio-sync/package.json")?;
-        let folder = sdk.ancestors().nth(3).unwrap().to_owned();
-        Some(Self::of(Command::new("node").arg("party.cjs").current_dir(folder)))
+        let folder = sdk.ancestors().nth(3).unwrap();
+        Some(Self::of(Command::new("node").arg(script).args(given).current_dir(folder)))
     }
 
     /// Any program that understands what is asked and tells as `party.cjs` does.
@@ -50,15 +55,21 @@ impl Puppet {
     /// The answer: a value, or what was wrong.
     pub(crate) async fn answer(&mut self, ask: u64) -> Result<Value, Value> {
         loop {
-            if let Some(at) = self.answers.iter().position(|answer| answer["ask"] == ask) {
-                let mut answer = self.answers.remove(at).unwrap();
-                return match answer.get_mut("error") {
-                    Some(error) => Err(error.take()),
-                    None => Ok(answer["value"].take()),
-                };
+            if let Some(answer) = self.answered(ask) {
+                return answer;
             }
             self.hear().await;
         }
+    }
+
+    /// The answer, if it has been heard.
+    pub(crate) fn answered(&mut self, ask: u64) -> Option<Result<Value, Value>> {
+        let at = self.answers.iter().position(|answer| answer["ask"] == ask)?;
+        let mut answer = self.answers.remove(at).unwrap();
+        Some(match answer.get_mut("error") {
+            Some(error) => Err(error.take()),
+            None => Ok(answer["value"].take()),
+        })
     }
 
     pub(crate) async fn try_tell(&mut self, verb: &str, what: Value) -> Result<Value, Value> {
