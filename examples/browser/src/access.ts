@@ -18,8 +18,10 @@ export async function connect(place: Place, identity: string, wire: Wire): Promi
     const options = { twilsock: { uri: endpoint }, retryPolicy: RETRY, logLevel: 'silent' } as const;
     const client = wire.through(() => new SyncClient(token, options));
     const renew = async (): Promise<void> => client.updateToken((await access(place, identity)).token);
-    client.on('tokenAboutToExpire', () => void renew());
-    client.on('tokenExpired', () => void renew());
+    // What fails now is tried again when the token ends; what fails then is shown as the state of the connection.
+    const tryToRenew = (): void => void renew().catch(() => undefined);
+    client.on('tokenAboutToExpire', tryToRenew);
+    client.on('tokenExpired', tryToRenew);
     return client;
 }
 

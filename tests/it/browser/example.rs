@@ -49,6 +49,7 @@ async fn looks_are_good(browser: &mut Chromium, page: &str, site: &Site) {
     }
 }
 
+/// C16, C33–C36, C42, C47, C50 and C64 as a visitor meets them.
 #[tokio::test]
 async fn three_parties_in_a_page_and_a_program_share_one_document() {
     let Some(mut browser) = Chromium::new() else { return };
@@ -86,6 +87,13 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
         action(0) == "startSession" && action(1) == "pauseSession"
     })
     .await;
+    // What the catalogue calls sensitive is nowhere in the page, not even where it shows everything.
+    let call = extension::JoinCall::new("https://media.example.com/", "token-of-the-room");
+    program.add_action(call).await.unwrap();
+    browser.shows("page", ".lane.extension", "joinCall").await;
+    browser.shows("page", ".folded", "joinCall").await;
+    let leaks = "document.body.textContent.includes('token-of-the-room')";
+    assert_eq!(browser.evaluate("page", leaks).await, false);
     browser.fill("page", "Message", "Have your card ready.").await;
     browser.press("page", "Send").await;
     browser.shows("page", ".student .told", "Have your card ready.").await;

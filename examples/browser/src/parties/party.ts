@@ -78,7 +78,8 @@ export class Party {
     }
 }
 
-const STATUS: Partial<Record<string, Status>> = { connected: 'connected', denied: 'refused' };
+/** Other states of the SDK pass by themselves. */
+const STATUS: Partial<Record<string, Status>> = { connected: 'connected', denied: 'refused', disconnected: 'refused' };
 
 /** The keys whose values differ, in words. */
 function changes(before: JsonObject, after: JsonObject): string {

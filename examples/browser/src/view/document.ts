@@ -1,5 +1,5 @@
 import type { Content, Observer } from '../observer';
-import { plain } from '../parties/words';
+import { asJson, plain } from '../parties/words';
 import { el, keyed } from './element';
 import { laneView } from './lane';
 
@@ -15,8 +15,8 @@ export function documentView(observer: Observer, name: string): HTMLElement {
     const show = (content: Content): void => {
         for (const lane of lanes) lane.show(content);
         keyed(fields, Object.entries(content).filter(([key]) => isOwn(key)), ([key]) => key, field);
-        bookkeeping.textContent = JSON.stringify(content._sp ?? {}, null, 2);
-        whole.textContent = JSON.stringify(content, null, 2);
+        bookkeeping.textContent = asJson(content._sp ?? {});
+        whole.textContent = asJson(content);
         const bytes = new TextEncoder().encode(JSON.stringify(content)).length;
         size.textContent = `${bytes.toLocaleString('en')} of ${BYTES_MAX.toLocaleString('en')} bytes`;
     };

@@ -6,7 +6,7 @@ const WORDS: Record<Status, string> = {
     connected: 'connected',
     connecting: 'connecting …',
     cut: 'offline',
-    refused: 'refused',
+    refused: 'no access',
 };
 
 /** The frame of a party: who it is, whether it is connected, what it sees, what it can do, and what it heard. */
