@@ -38,9 +38,9 @@ impl Hasher for Fnv {
 impl Remembered {
     pub(super) fn insert(&mut self, id: ActionId, number: u32) {
         if self.numbers.insert(id.clone(), number).is_some() {
-            return;
-        }
-        if self.order.len() >= FINISHED_REMEMBERED
+            // What comes again and again is among the latest, however long ago it first came.
+            self.order.retain(|other| *other != id);
+        } else if self.order.len() >= FINISHED_REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.numbers.remove(&oldest);
@@ -54,5 +54,28 @@ impl Remembered {
 
     pub(super) fn contains(&self, id: &ActionId) -> bool {
         self.numbers.contains_key(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C61
+    #[test]
+    fn what_comes_again_is_among_the_latest() {
+        let mut remembered = Remembered::default();
+        let id = |number: usize| ActionId::from(format!("id{number}"));
+        for number in 0..10 * FINISHED_REMEMBERED {
+            remembered.insert(id(number), 1);
+            remembered.insert("again".into(), 2);
+        }
+        assert_eq!(remembered.get(&"again".into()), Some(2));
+        assert!(remembered.contains(&id(10 * FINISHED_REMEMBERED - 1)));
+        assert!(!remembered.contains(&id(9 * FINISHED_REMEMBERED)));
+        assert_eq!(
+            (remembered.order.len(), remembered.numbers.len()),
+            (FINISHED_REMEMBERED, FINISHED_REMEMBERED)
+        );
     }
 }

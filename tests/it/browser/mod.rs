@@ -55,7 +55,7 @@ impl Site {
 }
 
 /// Waits until a program's document is as wanted.
-async fn sees(program: &SyncClient, wanted: impl Fn(&Value) -> bool + Send) {
+async fn sees(program: &SyncClient, wanted: impl Fn(&Value) -> bool + Sync) {
     // Heard of from here on, so that nothing between reading and hearing is missed.
     let mut updates = program.events().sp_sync_doc_updated();
     let waiting = async {

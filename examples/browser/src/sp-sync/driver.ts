@@ -64,7 +64,9 @@ export class Driver {
     /** Lets the machine decide soon: calls made together share a write (C31). */
     private look(): void {
         this.news = true;
-        if (this.pumping || this.ended) return;
+        if (this.ended) return;
+        // While a write is on its way the next action may start.
+        if (this.pumping) return this.setTimer(this.machine.step(now()).wakeAt);
         this.pumping = true;
         queueMicrotask(() => void this.pump());
     }

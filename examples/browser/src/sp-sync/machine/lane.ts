@@ -4,6 +4,7 @@ import type { Document } from '../heart/document';
 import type { Item } from '../heart/item';
 import { markOf, sameMark, type Claim, type Mark } from '../heart/ledger';
 import type { Response } from '../heart/operation';
+import type { Dropped } from '../notice';
 import { numbered } from '../random';
 import { Remembered } from './remembered';
 import { Addressed } from './unread';
@@ -28,6 +29,8 @@ export interface Ended {
     readonly response: Response | undefined;
     /** Number of the first write that carried it; every later one carries it too. */
     sent: number | undefined;
+    /** The write that carried it last left the response out; nothing in the document tells of that. */
+    dropped: Dropped | undefined;
     /** It may wait for others until then. */
     readonly lingerUntil: number;
 }
@@ -238,32 +241,42 @@ export class Lane {
         this.putBackInDoubt = false;
     }
 
-    /** The answer to a write that held tells that this end is recorded. */
-    recorded(id: string): void {
-        this.ended = this.ended.filter((ended) => ended.id !== id);
+    /** The answer to a write that held tells that this end is recorded. `undefined` when that was known already. */
+    recorded(id: string): Ended | undefined {
+        const place = this.ended.findIndex((ended) => ended.id === id);
+        if (place < 0) return undefined;
         this.finished.set(id, 0);
+        return this.ended.splice(place, 1)[0];
     }
 
     /**
-     * Compares local state with a newer document: what has vanished there is over here (C40, C60). Answers an action
-     * whose handler is to be cancelled.
+     * Compares local state with a newer document: what has vanished there is over here (C40, C60). Answers the ends that
+     * are recorded, and an action whose handler is to be cancelled.
      */
-    reconcile(document: Document, by: string, lastWrite: number | undefined): string | undefined {
+    reconcile(document: Document, by: string, lastWrite: number | undefined, inFlight: number | undefined): {
+        readonly recorded: readonly Ended[];
+        readonly lost: string | undefined;
+    } {
         const claims = document.claims(this.executor);
         const mine = (id: string) => claims.some((claim) => claim.by === by && claim.id === id);
-        this.ended = this.ended.filter(({ id, sent }) => {
+        const recorded: Ended[] = [];
+        this.ended = this.ended.filter((ended) => {
+            const { id, sent } = ended;
             if (mine(id)) return true;
             const held = sent !== undefined && lastWrite !== undefined && lastWrite >= sent;
+            // The document may be the one just written, told before the answer, and too full for our stamp.
+            if (!held && sent !== undefined && inFlight !== undefined && sent <= inFlight) return true;
             // One that somebody else holds, or that was put back, is not finished and may come here again.
             const left = document.waiting(this.executor).some((item) => item.id === id)
                 || claims.some((claim) => claim.id === id);
             if (held || !left) this.finished.set(id, 0);
+            if (held) recorded.push(ended);
             return false;
         });
         if (this.retry && !this.retry.plain && !mine(this.retry.id)) this.retry = undefined;
-        if (!this.running || this.running.plain || mine(this.running.id)) return undefined;
-        const { id } = this.running;
+        if (!this.running || this.running.plain || mine(this.running.id)) return { recorded, lost: undefined };
+        const lost = this.running.id;
         this.running = undefined;
-        return id;
+        return { recorded, lost };
     }
 }

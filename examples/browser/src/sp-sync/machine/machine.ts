@@ -22,7 +22,7 @@ import { Lane } from './lane';
 import { Outbox } from './outbox';
 import { Pace } from './pace';
 import type { Flight, Settle, State } from './pending';
-import { report } from './report';
+import { report, tellDropped } from './report';
 import { Requests, type Wait } from './requests';
 import { startAll } from './start';
 import { Wishes, type View } from './view';
@@ -56,7 +56,7 @@ export class Machine {
     private failures = 0;
     private failingTold = false;
     /** The state in which there was no room to take what waits, if that was told. */
-    noRoomTold: number | undefined;
+    private noRoomTold: number | undefined;
     private closing = false;
 
     constructor(readonly config: Config, readonly hooks: Hooks, revision: number, data: JsonObject, dateMs: number, now: number) {
@@ -169,9 +169,9 @@ export class Machine {
         this.endRetries(now);
         startAll(this, now);
         const late = this.outbox.giveUpLate(now);
+        if (this.outbox.flight) return { write: false, wakeAt: late };
         const notBefore = Math.max(this.pauseUntil, this.pace.nextAt());
         const wishes = this.wishes(this.current.document, now);
-        if (this.outbox.flight) return { write: false, wakeAt: late };
         if (this.outbox.isEmpty && !wishes.urgent) return { write: false, wakeAt: Math.min(late, wishes.wakeAt) };
         if (notBefore > now) return { write: false, wakeAt: Math.min(late, notBefore) };
         return { write: true, wakeAt: Math.min(late, wishes.wakeAt) };
@@ -216,7 +216,7 @@ export class Machine {
         const { flight } = this.outbox;
         this.outbox.flight = undefined;
         if (flight !== undefined && now - flight.sentAt >= SDK_REPEATS_AFTER_MS) this.lost(flight);
-        this.adopt(revision, data, now);
+        if (!this.adopt(revision, data, now)) this.lookAgain();
         return this.build(now);
     }
 
@@ -240,7 +240,11 @@ export class Machine {
         }
         this.number = number;
         this.requests.sent(number);
-        for (const ended of this.lanes.flatMap((lane) => lane.ended)) ended.sent ??= number;
+        for (const ended of this.lanes.flatMap((lane) => lane.ended)) {
+            ended.sent ??= number;
+            const finish = did.find(({ operation }) => operation.op === 'Finish' && operation.id === ended.id);
+            ended.dropped = finish?.outcome.is === 'ResponseDropped' ? finish.outcome.why : undefined;
+        }
         this.pace.wrote(now);
         this.outbox.flight = { number, base, sentAt: now, carried: own.length, derived: did };
         return document.toJson();
@@ -268,7 +272,7 @@ export class Machine {
         this.clock.isFresh = true;
         this.outbox.answer(flight.carried);
         for (const { operation, outcome } of flight.derived) report(this, operation, outcome, now);
-        this.adopt(revision, data, now);
+        if (!this.adopt(revision, data, now)) this.lookAgain();
     }
 
     /** The SDK gave up on the write. */
@@ -279,6 +283,7 @@ export class Machine {
         if (means === 'Removed') return this.removed();
         if (means === 'Never' && flight !== undefined) this.outbox.refuse(flight.carried, error);
         if (means === 'Lost' && flight !== undefined) this.lost(flight);
+        this.lookAgain();
         this.outbox.delay(error);
         if (!quiet && !this.failingTold) {
             this.failingTold = true;
@@ -306,38 +311,53 @@ export class Machine {
         this.failingTold = false;
     }
 
-    /** The SDK shows this content. While a write is on its way that waits: its answer says more. */
+    /** The SDK shows this content. */
     saw(revision: number, data: JsonObject, dateMs: number, now: number): void {
         this.clock.saw(dateMs, now);
-        if (this.outbox.flight === undefined) this.adopt(revision, data, now);
+        this.adopt(revision, data, now);
     }
 
-    /** Takes a state over if it is newer than the newest seen (C17). */
-    private adopt(revision: number, data: JsonObject, now: number): void {
-        if (this.current !== undefined && revision > this.current.revision) {
-            this.take({ revision, document: Document.read(data) }, now);
-        }
+    /** Takes a state over if it is newer than the newest seen (C17). Answers whether it was. */
+    private adopt(revision: number, data: JsonObject, now: number): boolean {
+        const newer = this.current !== undefined && revision > this.current.revision;
+        if (newer) this.take({ revision, document: Document.read(data) }, now);
+        return newer;
     }
 
     private take(state: State, now: number): void {
         const { document } = state;
-        const lastWrite = document.ledger?.lastWrite(this.config.instance);
+        const before = this.current;
         this.current = state;
+        const lastWrite = this.lastWrite(document);
         for (const lane of this.lanes) {
             // Every write of this life takes claims of the one before over, also one whose answer was lost.
             if (lastWrite !== undefined && lastWrite > this.bornAt) lane.resuming = false;
-            const wasCorrupt = lane.corrupt;
             lane.corrupt = document.corruptArray(lane.executor) !== undefined;
-            const lost = lane.reconcile(document, this.config.by, lastWrite);
+            const wasCorrupt = before?.document.corruptArray(lane.executor) !== undefined;
             if (lane.corrupt && !wasCorrupt) this.tellCorrupt(lane);
-            if (lost !== undefined) {
-                this.hooks.cancel(lost);
-                this.hooks.notice({ kind: 'ClaimLost', executor: lane.executor, id: lost });
-            }
         }
+        this.lookAgain();
         this.requests.look(document, this.config.by, lastWrite, now + FINISH_LINGER_MS);
-        this.outbox.settleDoubts(state);
         this.hooks.changed();
+    }
+
+    /** Looks at the newest document with what is known of writes by now. */
+    private lookAgain(): void {
+        if (this.current === undefined) return;
+        const { document } = this.current;
+        const { flight } = this.outbox;
+        for (const lane of this.lanes) {
+            const { recorded, lost } = lane.reconcile(document, this.config.by, this.lastWrite(document), flight?.number);
+            for (const ended of recorded) tellDropped(this, ended);
+            if (lost === undefined) continue;
+            this.hooks.cancel(lost);
+            this.hooks.notice({ kind: 'ClaimLost', executor: lane.executor, id: lost });
+        }
+        if (flight === undefined) this.outbox.settleDoubts(this.current);
+    }
+
+    private lastWrite(document: Document): number | undefined {
+        return document.ledger?.lastWrite(this.config.instance);
     }
 
     private tellCorrupt({ executor }: Lane): void {

@@ -5,9 +5,10 @@ export class Remembered {
     private readonly numbers = new Map<string, number>();
 
     set(id: string, number: number): void {
+        // A map gives its keys in the order in which they came. What comes again is among the latest.
+        this.numbers.delete(id);
         this.numbers.set(id, number);
         if (this.numbers.size > FINISHED_REMEMBERED) {
-            // A map gives its keys in the order in which they came.
             const [oldest] = this.numbers.keys();
             if (oldest !== undefined) this.numbers.delete(oldest);
         }

@@ -1,6 +1,7 @@
 /** What operations that were derived from the document did, beyond what the next document shows. */
 
 import type { Operation, Outcome, Taken } from '../heart/operation';
+import type { Ended } from './lane';
 import type { Machine } from './machine';
 
 export function report(machine: Machine, operation: Operation, outcome: Outcome, now: number): void {
@@ -14,12 +15,8 @@ export function report(machine: Machine, operation: Operation, outcome: Outcome,
             if (outcome.is === 'Taken') reportTaken(machine, operation.executor, outcome.taken);
             break;
         case 'Finish': {
-            const { executor, id, response } = operation;
-            machine.lane(executor)?.recorded(id);
-            if (outcome.is === 'ResponseDropped' && response !== undefined) {
-                const action = response.item.action?.action ?? '';
-                machine.hooks.notice({ kind: 'ResponseDropped', executor: response.executor, action, why: outcome.why });
-            }
+            const ended = machine.lane(operation.executor)?.recorded(operation.id);
+            if (ended !== undefined) tellDropped(machine, ended);
             break;
         }
         case 'TakeOver': {
@@ -48,6 +45,13 @@ export function report(machine: Machine, operation: Operation, outcome: Outcome,
             break;
         default:
     }
+}
+
+/** Tells of a response that could not be appended. */
+export function tellDropped({ hooks }: Machine, { response, dropped }: Ended): void {
+    if (response === undefined || dropped === undefined) return;
+    const action = response.item.action?.action ?? '';
+    hooks.notice({ kind: 'ResponseDropped', executor: response.executor, action, why: dropped });
 }
 
 function renewed(machine: Machine, executor: string, now: number): void {
