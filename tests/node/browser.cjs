@@ -65,6 +65,8 @@ const verbs = {
   click: ({ page, role, label }) => page.locator(`::-p-aria([name="${label}"][role="${role}"])`).click(),
   fill: ({ page, role, label, text }) => page.locator(`::-p-aria([name="${label}"][role="${role}"])`).fill(text),
   screenshot: ({ page, path }) => page.screenshot({ path, fullPage: true }),
+  /** After this nothing writes into the profile any more. */
+  quit: async () => (await launched).close(),
   /** What people with a screen reader, a keyboard alone or weak eyes would stumble over. */
   audit: async ({ page }) => {
     await page.addScriptTag({ path: require.resolve('axe-core') });

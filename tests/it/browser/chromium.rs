@@ -91,6 +91,11 @@ impl Chromium {
         self.puppet.tell("screenshot", json!({ "page": page, "path": path })).await;
     }
 
+    /// Ends the browser, so that its profile can be removed: one that is killed leaves some of it behind.
+    pub(super) async fn close(mut self) {
+        self.puppet.tell("quit", json!({})).await;
+    }
+
     /// What a page said on its console that it should not have, and what it could not load.
     pub(super) fn complaints(&self, page: &str) -> Vec<Value> {
         self.puppet.so_far(page, "complaint")

@@ -129,6 +129,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
         take_pictures(&mut browser, &link(&at, &site, "Session_demo")).await;
     }
+    browser.close().await;
 }
 
 /// The three in the middle of their work, in daylight and at night.

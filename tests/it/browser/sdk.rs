@@ -46,6 +46,7 @@ async fn a_page_and_a_program_hear_of_each_other_over_reloads_and_cuts() {
     let all = json!({ "n": 1, "fromPage": 1, "missed": true, "whileCut": true, "fromCut": true });
     assert_eq!(program.get_sync().await.unwrap().to_value(), all);
     program.close().await.unwrap();
+    browser.close().await;
 }
 
 /// Of the page that loads the bundle.
