@@ -3,6 +3,8 @@
 mod adding;
 mod attacks;
 mod attempts;
+#[cfg(all(feature = "cli", feature = "server"))]
+mod browser;
 mod catalogue;
 mod claims;
 #[cfg(feature = "cli")]

@@ -1,4 +1,4 @@
-//! The JavaScript tools that tests run, pinned in `tests/node`.
+//! The JavaScript that tests run, pinned in `tests/node` and `examples/browser`.
 
 use std::{
     fs::File,
@@ -9,7 +9,12 @@ use std::{
 /// Path of a file under `tests/node/node_modules`, installing what is pinned there if need be. `None` at a desk
 /// without node or without a network, where the test is skipped in one printed line; in CI (`CI=true`) a failure.
 pub(crate) fn module(path: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
+    module_of("tests/node", path)
+}
+
+/// The same of another folder with a `package-lock.json`.
+pub(crate) fn module_of(package: &str, path: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(package);
     let file = folder.join("node_modules").join(path);
     let works = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
     // Tests may run in processes of their own, and two installations at once destroy each other.
@@ -19,11 +24,8 @@ pub(crate) fn module(path: &str) -> Option<PathBuf> {
         && (file.exists() || works(Command::new("npm").args(["ci", "--silent"]).current_dir(&folder)))
         && file.exists();
     if !found {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "CI needs node, npm and `npm ci` in tests/node"
-        );
-        println!("skipped: node or npm is missing, or `npm ci` failed in tests/node");
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs node, npm and `npm ci` in {package}");
+        println!("skipped: node or npm is missing, or `npm ci` failed in {package}");
     }
     found.then_some(file)
 }

@@ -6,7 +6,7 @@ mod fanout;
 mod official;
 mod party;
 mod permissions;
-mod proxy;
+pub(crate) mod proxy;
 pub(crate) mod puppet;
 mod sessions;
 mod storm;
@@ -29,7 +29,7 @@ const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const SERVICE: &str = "IS00000000000000000000000000000000";
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A token is an identity; `identity/milliseconds` is one with an end, `bad` and `expired` are not good.
 struct Trusting;
@@ -94,7 +94,7 @@ impl Drop for Running {
 }
 
 /// Waits until something holds that only other tasks bring about.
-async fn until(what: &str, holds: impl Fn() -> bool + Sync) {
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool + Sync) {
     let polling = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;

@@ -6,15 +6,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub(super) struct Proxy {
-    pub(super) at: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) at: SocketAddr,
     /// Whether connections pass; every change ends those there are.
     open: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Proxy {
-    pub(super) async fn to(target: SocketAddr) -> Self {
+    pub(crate) async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let open = watch::Sender::new(true);
@@ -37,11 +37,11 @@ impl Proxy {
         Self { at, open, task }
     }
 
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.open.send_replace(false);
     }
 
-    pub(super) fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.open.send_replace(true);
     }
 }

@@ -29,20 +29,18 @@ impl Puppet {
     /// The same with a script of its own, and a folder that it is given.
     pub(crate) fn running(script: &str, given: Option<&std::path::Path>) -> Option<Self> {
         let sdk = crate::node::module("twilio-sync/package.json")?;
-        let folder = sdk.ancestors().nth(3).unwrap().to_owned();
-        let mut child = Command::new("node")
-            .arg(script)
-            .args(given)
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let folder = sdk.ancestors().nth(3).unwrap();
+        Some(Self::of(Command::new("node").arg(script).args(given).current_dir(folder)))
+    }
+
+    /// Any program that understands what is asked and tells as `party.cjs` does.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let output = BufReader::new(output).lines();
         let (answers, events) = (VecDeque::new(), VecDeque::new());
-        Some(Self { _child: child, input, output, asked: 0, answers, events })
+        Self { _child: child, input, output, asked: 0, answers, events }
     }
 
     /// Asks for something without waiting for the answer.

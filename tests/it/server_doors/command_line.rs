@@ -266,7 +266,7 @@ async fn what_dev_prints_works_when_pasted() {
     let path = "/v1/Services/default/Documents";
     let mut client = running.client().await;
     assert_eq!(client.ask("GET", path, &headers, "").await.status, 200);
-    let bearer = format!("Bearer {}", between(".token(\"", "\""));
+    let bearer = format!("Bearer {}", between("Token::new(\"", "\""));
     let body = "{\"identity\":\"anybody\",\"documentId\":\"Session_demo\"}";
     let given = client.ask("POST", "/sync/tokens", &[("authorization", &bearer)], body).await;
     assert_eq!(given.json()["identity"], "anybody", "{}", given.body);
@@ -284,4 +284,37 @@ async fn what_dev_prints_works_when_pasted() {
     assert_eq!(found.json()["data"]["hello"], "from JavaScript");
     let (status, ..) = running.end();
     assert_eq!(status, Some(0));
+}
+
+/// The Rust snippet is compiled here word for word, but for its literals; they are taken from what is printed.
+#[cfg(feature = "remote")]
+#[tokio::test]
+async fn the_rust_that_dev_prints_works_when_pasted() {
+    let desk = Desk::new();
+    let running = desk.start("dev --listen 127.0.0.1:0 --document Session_\u{10d}%#1 --identity ad\"a");
+    let said = running.said.clone();
+    let (_, snippet) = said.split_once("Rust (sp-sync with the feature `remote`):").unwrap();
+    let (snippet, _) = snippet.split_once("In a browser").unwrap();
+    let mut printed = snippet.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut literals = Vec::new();
+    for (before, name) in [
+        (".base_uri(", "base_uri"),
+        ("Token::new(", "sp_token"),
+        ("DocumentId::new(", "document"),
+        ("Identity::new(", "identity"),
+    ] {
+        let (head, tail) = printed.split_once(before).unwrap();
+        let mut values = serde_json::Deserializer::from_str(tail).into_iter::<String>();
+        literals.push(values.next().unwrap().unwrap());
+        printed = format!("{head}{before}{name}{}", &tail[values.byte_offset()..]);
+    }
+    assert_eq!(printed, super::pasted::body());
+    let [base_uri, sp_token, document, identity] = &literals[..] else { unreachable!("four literals") };
+    assert_eq!((document.as_str(), identity.as_str()), ("Session_\u{10d}%#1", "ad\"a"));
+    super::pasted::run(base_uri, sp_token, document, identity).await.unwrap();
+
+    let (_, link) = said.split_once("http://127.0.0.1:5173/#").unwrap();
+    let parts: Vec<&str> = link.lines().next().unwrap().split('&').collect();
+    let token = format!("token={sp_token}");
+    assert_eq!(parts, [&format!("server={base_uri}"), token.as_str(), "document=Session_%C4%8D%25%231"]);
 }

@@ -8,6 +8,8 @@ mod metrics;
 mod operations;
 #[cfg(feature = "cli")]
 mod options;
+#[cfg(all(feature = "cli", feature = "remote"))]
+mod pasted;
 mod rest;
 mod serving;
 mod tokens;

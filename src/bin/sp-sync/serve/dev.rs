@@ -30,6 +30,9 @@ pub(crate) struct Dev {
     /// Who the token is for.
     #[arg(long, value_name = "NAME", default_value = "developer")]
     identity: String,
+    /// Where the page of examples/browser is served: the link to it brings everything that it needs to connect.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5173/")]
+    page: String,
     /// Write new keys into this file, which must not be there yet, and serve nothing.
     #[arg(long, value_name = "FILE")]
     keys_out: Option<PathBuf>,
@@ -119,12 +122,19 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// Everything stands behind the `#`, which browsers keep to themselves.
+    fn link(&self) -> String {
+        let (page, document) = (&self.options.page, percent(self.options.document.as_str()));
+        format!("{page}#server=http://{}&token={}&document={document}", self.address, percent(self.sp_token))
+    }
+
     fn page(&self) -> String {
         let Self { address, token, sp_token, .. } = self;
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let (document, identity) = (quoted(self.options.document.as_str()), quoted(self.identity.as_str()));
         let (service, key) = (self.keys.service_sid(), self.keys.api_keys().values().next());
         let (key, secret) = key.map_or(("", ""), |key| (key.sid(), key.secret()));
+        let link = self.link();
         format!(
             r#"A Sync service on http://{address}, in memory, until Ctrl-C. For trying things: keys and tokens are new each time.
 
@@ -142,11 +152,15 @@ Rust (sp-sync with the feature `remote`):
 
   let client = sp_sync::SyncClient::builder()
       .base_uri("http://{address}")
-      .token("{sp_token}")
+      .token(sp_sync::token::Token::new("{sp_token}"))
       .document_id(sp_sync::DocumentId::new({document})?)
       .identity(sp_sync::Identity::new({identity})?)
       .connect().await?;
   client.set_sync(serde_json::json!({{ "hello": "from Rust" }})).await?;
+
+In a browser (in examples/browser: npm ci, then npm start):
+
+  {link}
 
 REST:
 
@@ -156,4 +170,12 @@ listening on http://{address}
 "#
         )
     }
+}
+
+/// For a value behind the `#` of an address.
+fn percent(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
