@@ -90,7 +90,9 @@ impl Permissions {
     pub const WRITE: Self = Self { read: true, write: true, manage: false };
 }
 
-/// Decides who may do what. Asked for every request about a document, so it answers at once, from memory.
+/// Decides who may do what. Asked for every request about a document, and for every subscriber before a change is told,
+/// so it answers at once, from memory. A right that is taken away ends with the next request, and a subscription before
+/// the next change: nothing that happens after it is told.
 pub trait Access: Send + Sync + 'static {
     /// What this identity may do with the document of this name, whether or not there is one. A document without a
     /// unique name has the name `Unnamed_` and its SID.

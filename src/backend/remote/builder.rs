@@ -29,6 +29,7 @@ pub struct Builder {
     use_proxies: bool,
     writes_per_second: Option<f64>,
     document_bytes_max: usize,
+    continuation: Option<String>,
     settings: Settings,
 }
 
@@ -41,6 +42,7 @@ impl Builder {
             use_proxies: true,
             writes_per_second: Some(REMOTE_WRITES_PER_S),
             document_bytes_max: DOCUMENT_BYTES_MAX,
+            continuation: None,
             settings: Settings::default(),
         }
     }
@@ -86,6 +88,13 @@ impl Builder {
     /// Bytes of compact JSON that the service stores per document. Default 16 384, as the original's.
     pub fn document_bytes_max(mut self, bytes: usize) -> Self {
         self.document_bytes_max = bytes;
+        self
+    }
+
+    /// What [`Remote::continuation_token`] gave in an earlier life of this program: the service then knows the same client
+    /// again. It opens nothing by itself.
+    pub fn continuation_token(mut self, token: impl Into<String>) -> Self {
+        self.continuation = Some(token.into());
         self
     }
 
@@ -141,7 +150,7 @@ impl Builder {
             ..Facts::new("remote")
         };
         let seed = Uuid::new_v4().as_u64_pair().0;
-        let machine = Machine::new(self.settings, self.document_bytes_max, seed, Instant::now(), unix_ms());
+        let machine = Machine::new(self.settings, self.document_bytes_max, self.continuation, seed, Instant::now(), unix_ms());
         let link = Link::new(machine, place, facts, seed);
         if let Some(token) = self.token {
             link.install_token(token);

@@ -72,6 +72,13 @@ impl Remote {
         Builder::new()
     }
 
+    /// What the service knows this client by, once it has been connected: presented at every later connection, and to be
+    /// kept by a program that wants to be the same client after a restart. See [`Builder::continuation_token`].
+    #[must_use]
+    pub fn continuation_token(&self) -> Option<String> {
+        self.link.continuation_token()
+    }
+
     /// Ends the connection, every call and every watch, for all clones. Returns when the service has been told, after a
     /// second at the latest.
     pub async fn close(&self) {
@@ -132,5 +139,10 @@ impl Authenticated for Remote {
     async fn install_token(&self, token: &Token) -> Result<(), BackendError> {
         self.link.install_token(token.clone());
         Ok(())
+    }
+
+    /// Services warn some minutes before the end (Twilsock: `client_update`).
+    async fn token_about_to_end(&self) {
+        self.link.token_about_to_end().await;
     }
 }

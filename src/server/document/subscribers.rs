@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::super::Access;
 use super::super::connection::{Peer, PeerId, Shared, Told};
 use super::super::names::Names;
 use super::Subscription;
@@ -12,23 +13,25 @@ use crate::backend::{BackendTime, Stored};
 use crate::id::DocumentId;
 use crate::twilsock::message::Notification;
 use crate::twilsock::sync::{
-    Confirmed, Correlation, DocumentRemoved, DocumentUpdated, FailedSubscription, Kind, Replay, SyncError,
+    Code, Confirmed, Correlation, DocumentRemoved, DocumentUpdated, FailedSubscription, Kind, Replay, SyncError,
     SyncMessage, Timestamp,
 };
 
 /// Ids of shared frames: unique in this process, and of another form than those of a session.
 static FRAMES: AtomicU64 = AtomicU64::new(0);
 
-/// Whom to tell, and in whose name.
+/// Whom to tell, and in whose name. Whether somebody may read is asked again whenever there is something to tell: rights
+/// may be taken away while a subscription stands.
 pub(super) struct Subscribers {
     document: DocumentId,
     sid: String,
+    access: Arc<dyn Access>,
     peers: HashMap<PeerId, Arc<Peer>>,
 }
 
 impl Subscribers {
-    pub(super) fn new(document: DocumentId, sid: String) -> Self {
-        Self { document, sid, peers: HashMap::new() }
+    pub(super) fn new(document: DocumentId, sid: String, access: Arc<dyn Access>) -> Self {
+        Self { document, sid, access, peers: HashMap::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -39,6 +42,9 @@ impl Subscribers {
     /// nothing falls between, and all that comes later is told live.
     pub(super) fn take(&mut self, subscription: &Subscription, newest: &Stored) {
         let Subscription { peer, last_event_id, correlation } = subscription;
+        if !self.may_read(peer) {
+            return self.refuse(subscription, Code::NotAllowed.into());
+        }
         if let Err(error) = peer.subscribe(&self.document) {
             return self.refuse(subscription, error);
         }
@@ -81,7 +87,8 @@ impl Subscribers {
     }
 
     /// Tells all but the author of a new state. It is written down once for all of them.
-    pub(super) fn tell_updated(&self, stored: &Stored, author: Option<PeerId>) {
+    pub(super) fn tell_updated(&mut self, stored: &Stored, author: Option<PeerId>) {
+        self.dismiss();
         if self.others(author).next().is_some() {
             self.tell(self.updated(stored, None), author);
         }
@@ -89,12 +96,27 @@ impl Subscribers {
 
     /// Tells all but the author of the end; then nobody is a subscriber any more.
     pub(super) fn tell_removed(&mut self, at: Option<BackendTime>, author: Option<PeerId>) {
+        self.dismiss();
         let date_created = at.map(timestamp);
         let removed = DocumentRemoved { sid: self.sid.clone(), id: None, date_created };
         self.tell(removed.notification(), author);
         for peer in std::mem::take(&mut self.peers).into_values() {
             peer.unsubscribe(&self.document);
         }
+    }
+
+    /// Ends the subscriptions of those who may no longer read.
+    fn dismiss(&mut self) {
+        let of = |peer: &&Arc<Peer>| !self.may_read(peer);
+        let dismissed: Vec<Arc<Peer>> = self.peers.values().filter(of).cloned().collect();
+        for peer in dismissed {
+            self.drop_peer(peer.id);
+            peer.notify(Told::Own([SyncMessage::ended(&self.sid, Kind::Document)].into()));
+        }
+    }
+
+    fn may_read(&self, peer: &Peer) -> bool {
+        self.access.may(peer.identity(), self.document.as_str()).read
     }
 
     fn others(&self, author: Option<PeerId>) -> impl Iterator<Item = &Arc<Peer>> {

@@ -49,7 +49,7 @@ struct Task {
 pub(super) fn start(core: Arc<Core>, document: DocumentId, commands: mpsc::Receiver<Command>) {
     let sid = core.names.sid(&document);
     core.names.meet(&sid, &document);
-    let subscribers = Subscribers::new(document.clone(), sid);
+    let subscribers = Subscribers::new(document.clone(), sid, core.access.clone());
     let task = Task {
         core,
         document,

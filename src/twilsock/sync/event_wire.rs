@@ -23,8 +23,9 @@ const DOCUMENT_REMOVED: &str = "document_removed";
 #[derive(Serialize)]
 struct Head<'a> {
     event_type: &'a str,
+    /// Absent where no request brought it about; `null` where a client must take it for its own all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
-    correlation_id: Option<&'a Correlation>,
+    correlation_id: Option<Option<&'a Correlation>>,
     event_protocol_version: u32,
 }
 
@@ -158,7 +159,7 @@ impl From<Entry> for FailedSubscription {
 fn notification(
     message_type: &str,
     event_type: &str,
-    correlation_id: Option<&Correlation>,
+    correlation_id: Option<Option<&Correlation>>,
     member: (&str, &str),
 ) -> Notification {
     let head = Head { event_type, correlation_id, event_protocol_version: EVENT_PROTOCOL_VERSION };
@@ -166,7 +167,7 @@ fn notification(
     Notification { message_type: message_type.to_owned(), payload }
 }
 
-fn confirmation(event_type: &str, correlation: &Correlation, entries: &[Entry]) -> Notification {
+fn confirmation(event_type: &str, correlation: Option<&Correlation>, entries: &[Entry]) -> Notification {
     let entries = serde_json::to_string(entries).unwrap_or_default();
     notification(SYNC_EVENT, event_type, Some(correlation), ("events", &entries))
 }
@@ -177,7 +178,7 @@ fn document_event(event_type: &str, replayed_for: Option<&Correlation>, event: &
     match replayed_for {
         None => notification(DOCUMENT_EVENT, event_type, None, ("event", event)),
         Some(request) => {
-            notification(SYNC_EVENT, event_type, Some(request), ("events", &format!("[{event}]")))
+            notification(SYNC_EVENT, event_type, Some(Some(request)), ("events", &format!("[{event}]")))
         }
     }
 }
@@ -187,7 +188,7 @@ impl Confirmed {
     #[must_use]
     pub fn notification(correlation: &Correlation, confirmed: &[Self]) -> Notification {
         let entries: Vec<Entry> = confirmed.iter().map(Entry::from).collect();
-        confirmation(ESTABLISHED, correlation, &entries)
+        confirmation(ESTABLISHED, Some(correlation), &entries)
     }
 }
 
@@ -196,17 +197,23 @@ impl FailedSubscription {
     #[must_use]
     pub fn notification(correlation: &Correlation, failed: &[Self]) -> Notification {
         let entries: Vec<Entry> = failed.iter().map(Entry::from).collect();
-        confirmation(FAILED, correlation, &entries)
+        confirmation(FAILED, Some(correlation), &entries)
     }
 }
 
 impl SyncMessage {
-    /// Tells a client that these objects' subscriptions have ended, as it asked. Sync: a server does not end them of its
-    /// own accord, because clients differ in what they make of it.
+    /// Tells a client that these objects' subscriptions have ended, as it asked.
     #[must_use]
     pub fn canceled(correlation: &Correlation, objects: &[(String, Option<Kind>)]) -> Notification {
         let entries: Vec<Entry> = objects.iter().map(|(sid, kind)| Entry::of(sid, *kind)).collect();
-        confirmation(CANCELED, correlation, &entries)
+        confirmation(CANCELED, Some(correlation), &entries)
+    }
+
+    /// Tells a client that a subscription has ended though it did not ask. Sync: the number is `null`, not absent, or
+    /// the JavaScript SDK passes it over. It then asks anew, and hears why not; the Kotlin SDK takes it as the end.
+    #[must_use]
+    pub fn ended(sid: &str, kind: Kind) -> Notification {
+        confirmation(CANCELED, None, &[Entry::of(sid, Some(kind))])
     }
 }
 

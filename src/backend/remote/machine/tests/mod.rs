@@ -33,7 +33,7 @@ impl Bench {
     /// With a token, and an open session once something is asked.
     fn new() -> Self {
         let now = Instant::now();
-        let machine = Machine::new(Settings::default(), 16_384, 7, now, 1_000_000);
+        let machine = Machine::new(Settings::default(), 16_384, None, 7, now, 1_000_000);
         let mut bench = Self {
             machine,
             now,
