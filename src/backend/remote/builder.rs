@@ -150,7 +150,14 @@ impl Builder {
             ..Facts::new("remote")
         };
         let seed = Uuid::new_v4().as_u64_pair().0;
-        let machine = Machine::new(self.settings, self.document_bytes_max, self.continuation, seed, Instant::now(), unix_ms());
+        let machine = Machine::new(
+            self.settings,
+            self.document_bytes_max,
+            self.continuation,
+            seed,
+            Instant::now(),
+            unix_ms(),
+        );
         let link = Link::new(machine, place, facts, seed);
         if let Some(token) = self.token {
             link.install_token(token);

@@ -13,8 +13,8 @@ use crate::backend::{BackendTime, Stored};
 use crate::id::DocumentId;
 use crate::twilsock::message::Notification;
 use crate::twilsock::sync::{
-    Code, Confirmed, Correlation, DocumentRemoved, DocumentUpdated, FailedSubscription, Kind, Replay, SyncError,
-    SyncMessage, Timestamp,
+    Code, Confirmed, Correlation, DocumentRemoved, DocumentUpdated, FailedSubscription, Kind, Replay,
+    SyncError, SyncMessage, Timestamp,
 };
 
 /// Ids of shared frames: unique in this process, and of another form than those of a session.

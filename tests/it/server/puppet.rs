@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 /// Longer than the SDK takes for anything but its longest pauses.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) struct Puppet {
+pub(crate) struct Puppet {
     _child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -22,7 +22,7 @@ pub(super) struct Puppet {
 
 impl Puppet {
     /// `None` where there is no Node; then a line was printed.
-    pub(super) fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let sdk = crate::node::module("twilio-sync/package.json")?;
         let folder = sdk.ancestors().nth(3).unwrap().to_owned();
         let mut child = Command::new("node")
@@ -40,7 +40,7 @@ impl Puppet {
     }
 
     /// Asks for something without waiting for the answer.
-    pub(super) async fn ask(&mut self, verb: &str, mut what: Value) -> u64 {
+    pub(crate) async fn ask(&mut self, verb: &str, mut what: Value) -> u64 {
         self.asked += 1;
         what["ask"] = self.asked.into();
         what["verb"] = verb.into();
@@ -49,7 +49,7 @@ impl Puppet {
     }
 
     /// The answer: a value, or what was wrong.
-    pub(super) async fn answer(&mut self, ask: u64) -> Result<Value, Value> {
+    pub(crate) async fn answer(&mut self, ask: u64) -> Result<Value, Value> {
         loop {
             if let Some(at) = self.answers.iter().position(|answer| answer["ask"] == ask) {
                 let mut answer = self.answers.remove(at).unwrap();
@@ -62,27 +62,27 @@ impl Puppet {
         }
     }
 
-    pub(super) async fn try_tell(&mut self, verb: &str, what: Value) -> Result<Value, Value> {
+    pub(crate) async fn try_tell(&mut self, verb: &str, what: Value) -> Result<Value, Value> {
         let ask = self.ask(verb, what).await;
         self.answer(ask).await
     }
 
-    pub(super) async fn tell(&mut self, verb: &str, what: Value) -> Value {
+    pub(crate) async fn tell(&mut self, verb: &str, what: Value) -> Value {
         let shown = format!("{verb} {what}");
         self.try_tell(verb, what).await.unwrap_or_else(|error| panic!("{shown}: {error}"))
     }
 
-    pub(super) async fn connect(&mut self, who: &str, token: &str, at: std::net::SocketAddr) -> Value {
+    pub(crate) async fn connect(&mut self, who: &str, token: &str, at: std::net::SocketAddr) -> Value {
         let uri = format!("ws://{at}/v3/wsconnect");
         self.tell("connect", json!({ "who": who, "token": token, "uri": uri })).await
     }
 
-    pub(super) async fn open(&mut self, who: &str, name: &str) -> Value {
+    pub(crate) async fn open(&mut self, who: &str, name: &str) -> Value {
         self.tell("open", json!({ "who": who, "as": name, "options": name })).await
     }
 
     /// The next event of somebody that is wanted; those before it are forgotten.
-    pub(super) async fn event(&mut self, who: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn event(&mut self, who: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let is = |event: &Value| event["who"] == who && wanted(event);
             if let Some(at) = self.events.iter().position(is) {
@@ -98,16 +98,16 @@ impl Puppet {
         }
     }
 
-    pub(super) async fn named(&mut self, who: &str, name: &str) -> Value {
+    pub(crate) async fn named(&mut self, who: &str, name: &str) -> Value {
         self.event(who, |event| event["event"] == name).await
     }
 
-    pub(super) async fn state(&mut self, who: &str, state: &str) {
+    pub(crate) async fn state(&mut self, who: &str, state: &str) {
         self.event(who, |event| event["event"] == "state" && event["detail"] == state).await;
     }
 
     /// Events that came and nobody waited for.
-    pub(super) fn so_far(&self, who: &str, name: &str) -> Vec<Value> {
+    pub(crate) fn so_far(&self, who: &str, name: &str) -> Vec<Value> {
         self.events.iter().filter(|event| event["who"] == who && event["event"] == name).cloned().collect()
     }
 

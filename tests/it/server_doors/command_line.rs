@@ -9,29 +9,29 @@ use super::{KEY, SECRET, SERVICE, keys_file, users_file};
 use crate::embedded::Scratch;
 
 /// A folder with the files of a server.
-struct Desk {
+pub(super) struct Desk {
     scratch: Scratch,
 }
 
 /// A server that runs; killed when it is let go of.
-struct Running {
-    child: Child,
+pub(super) struct Running {
+    pub(super) child: Child,
     out: BufReader<ChildStdout>,
     /// `http://127.0.0.1:…`.
-    url: String,
+    pub(super) url: String,
     /// Everything it said before.
     said: String,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let desk = Self { scratch: Scratch::new() };
         desk.write("keys.toml", &keys_file());
         desk.write("users.toml", &users_file());
         desk
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.scratch.file().with_file_name(name)
     }
 
@@ -66,7 +66,7 @@ impl Desk {
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }
 
-    fn start(&self, line: &str) -> Running {
+    pub(super) fn start(&self, line: &str) -> Running {
         Running::of(self.command(line))
     }
 }
@@ -88,19 +88,19 @@ impl Running {
         running
     }
 
-    async fn client(&self) -> Client {
+    pub(super) async fn client(&self) -> Client {
         let (_, address) = self.url.split_once("://").unwrap();
         Client::to(address.parse().unwrap()).await
     }
 
-    async fn rest(&self, method: &str, path: &str, form: &str) -> super::Reply {
+    pub(super) async fn rest(&self, method: &str, path: &str, form: &str) -> super::Reply {
         let login = format!("Basic {}", base64(&format!("{KEY}:{SECRET}")));
         let path = format!("/v1/Services/{SERVICE}{path}");
         self.client().await.ask(method, &path, &[("authorization", &login)], form).await
     }
 
     /// Asks it to end; its status, and what it still said.
-    fn end(mut self) -> (Option<i32>, String, String) {
+    pub(super) fn end(mut self) -> (Option<i32>, String, String) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         let mut rest = String::new();
@@ -126,7 +126,7 @@ fn errors(child: &mut Child) -> String {
     text
 }
 
-const SERVE: &str = "serve --listen 127.0.0.1:0 --keys @keys.toml --users @users.toml";
+pub(super) const SERVE: &str = "serve --listen 127.0.0.1:0 --keys @keys.toml --users @users.toml";
 
 #[tokio::test]
 async fn a_server_serves_every_door_and_ends_when_asked() {

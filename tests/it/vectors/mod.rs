@@ -11,6 +11,8 @@
 mod bytes;
 mod client;
 mod nouns;
+#[cfg(feature = "server")]
+mod running;
 mod server;
 mod service;
 

@@ -244,7 +244,6 @@ impl Machine {
                 Said::TokenWanted(wanted) => self.token_wanted(&wanted),
                 // It is tried again without being asked; whoever waits too long hears why.
                 Said::Trouble(trouble) => self.trouble = Some(trouble.to_string()),
-                _ => {}
             }
         }
         // In batches, so after everything else was heard. What it makes the session say is heard below.

@@ -63,7 +63,9 @@ pub(super) fn of_request(
             _ => unavailable(doing, error.to_string()),
         },
         _ => match trouble {
-            Some(trouble) => unavailable(doing, format!("{error}; {trouble}; the next attempt comes by itself")),
+            Some(trouble) => {
+                unavailable(doing, format!("{error}; {trouble}; the next attempt comes by itself"))
+            }
             None => unavailable(doing, format!("{error}; it is tried again for as long as it is wanted")),
         },
     }
