@@ -220,7 +220,7 @@ async fn a_restart_over_a_file_is_invisible() {
     }
     for who in ["alice", "bob"] {
         let shown = node.tell("show", json!({ "who": who, "as": "seat" })).await;
-        assert_eq!((&shown["data"], &shown["revision"]), (&json!({ "round": 3, "away": 3 }), &json!("6")));
+        assert_eq!((&shown["data"], &shown["revision"]), (&json!({ "round": 3, "away": 3 }), &json!("7")));
         assert!(node.so_far(who, "connectionError").is_empty());
         assert!(node.so_far(who, "failure").is_empty() && node.so_far(who, "removed").is_empty());
     }

@@ -105,5 +105,5 @@ async fn a_killed_server_loses_nothing_that_either_client_was_told() {
         assert_eq!(page.iter().filter(|found| *found == number).count(), 1, "{number} of {page:?}");
     }
     assert!(page.iter().all(|found| held.contains(found) || doubtful.contains(found)), "{page:?}");
-    assert!(counted > 10 && held.len() > 30, "{counted} {}", held.len());
+    assert!(counted > KILLS && held.len() > 30, "{counted} {}", held.len());
 }

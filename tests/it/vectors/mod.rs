@@ -11,6 +11,8 @@
 mod bytes;
 mod client;
 mod nouns;
+#[cfg(feature = "remote")]
+mod remote;
 #[cfg(feature = "server")]
 mod running;
 mod server;

@@ -5,6 +5,7 @@
 //! Differences, all on purpose or the recording's own making: see [`EXPLAINED`]. And everywhere:
 //! * lists, maps and streams are answered with 404, and subscriptions to them fail: this server has documents only;
 //! * a subscription request for several objects is confirmed one by one, not in one notification;
+//! * event ids of a document begin at 1 here and at 0 there, and so do revisions; `created_by` is not kept;
 //! * of the answer to the first frame only the status is compared here (see [`server`](super::server) for the rest).
 
 use std::collections::{HashMap, VecDeque};
@@ -33,9 +34,55 @@ const SERVICE: &str = "IS00000000000000000000000000000000";
 /// Longer than the recorded server took for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where the running server says something else, and why. The place is a vector, or a frame of it; from the first
-/// difference on a vector's conversation has another course, so the rest of it is not compared.
-const EXPLAINED: &[(&str, &str)] = &[];
+/// Where the running server says something else, whether it always does, and why. The place is a vector, or a frame of
+/// it; from there on a vector's conversation has another course, so the rest of it is not compared.
+const EXPLAINED: &[(&str, bool, &str)] = &[
+    ("08", true, "the stand-in was made to refuse good tokens"),
+    ("21", true, "the stand-in was made to refuse good tokens"),
+    ("24", true, "the stand-in knows when its tokens end; these do not"),
+    ("26", true, "the stand-in was made to refuse good tokens for a while"),
+    ("11", true, "the stand-in was made to refuse requests in the transport's status"),
+    ("12", true, "the stand-in was made to answer requests with every error there is"),
+    ("17", true, "the stand-in was made to answer requests with 503"),
+    ("34", true, "the stand-in wrote between a client's read and its write"),
+    ("38", true, "the stand-in made up events, in an order that no server has"),
+    ("53", true, "the stand-in was made to answer without the usual members"),
+    ("77", true, "the stand-in was made to refuse a subscription"),
+    (
+        "72",
+        true,
+        "the stand-in promises confirmations after 600 ms, this server after 5 s; then it refuses some",
+    ),
+    ("70", true, "the stand-in takes 4 objects a batch, this server 100"),
+    ("71", true, "the stand-in takes 1 000 objects a batch, this server 100"),
+    ("74", true, "the stand-in wants subscriptions renewed every second, this server never"),
+    ("30-document-open-modes:27", true, "the words of the refusal are more exact; its code is the same"),
+    (
+        "36-document-ttl:38",
+        true,
+        "the end of a document has neither event id nor date here: clients need none",
+    ),
+    (
+        "37-document-remove:33",
+        true,
+        "the end of a document has neither event id nor date here: clients need none",
+    ),
+    (
+        "09",
+        false,
+        "a client writes while its subscription is on its way: it may be confirmed after the write",
+    ),
+    (
+        "10",
+        false,
+        "a client writes while its subscription is on its way: it may be confirmed after the write",
+    ),
+    (
+        "35",
+        false,
+        "a client writes while its subscription is on its way: it may be confirmed after the write",
+    ),
+];
 
 /// A token names somebody: `<TOKEN:alice:1>`.
 struct Recordings;
@@ -138,7 +185,7 @@ fn events(notification: &Recorded) -> Vec<Value> {
     all.map(told).collect()
 }
 
-/// Without dates, and without keys that are `null`.
+/// Without dates and authors, and without keys that are `null`.
 fn undated(value: &Value) -> Value {
     match value {
         Value::Object(object) => {
@@ -146,12 +193,53 @@ fn undated(value: &Value) -> Value {
                 true => "a date".into(),
                 false => undated(value),
             };
-            let kept = object.iter().filter(|(_, value)| !value.is_null());
+            let kept = object.iter().filter(|(key, value)| !value.is_null() && *key != "created_by");
             Value::Object(kept.map(|(key, value)| (key.clone(), dated(key, value))).collect())
         }
         Value::Array(array) => Value::Array(array.iter().map(undated).collect()),
         other => other.clone(),
     }
+}
+
+/// With the numbers that this server gives.
+fn renumbered(key: &str, value: &Value) -> Value {
+    match (key, value) {
+        ("revision" | "document_revision" | "If-Match" | "if-match", Value::String(hex)) => {
+            u64::from_str_radix(hex, 16)
+                .map_or_else(|_| value.clone(), |number| format!("{:x}", number + 1).into())
+        }
+        ("last_event_id" | "id", Value::Number(number)) => {
+            number.as_u64().map_or_else(|| value.clone(), |number| (number + 1).into())
+        }
+        (_, Value::Object(object)) => {
+            let of = |(key, value): (&String, &Value)| (key.clone(), renumbered(key, value));
+            Value::Object(object.iter().map(of).collect())
+        }
+        (_, Value::Array(array)) => Value::Array(array.iter().map(|value| renumbered(key, value)).collect()),
+        (_, other) => other.clone(),
+    }
+}
+
+/// The members in which two values differ.
+fn difference(place: &str, own: &Value, expected: &Value, into: &mut String) {
+    match (own, expected) {
+        _ if own == expected => {}
+        (Value::Object(one), Value::Object(other)) => {
+            let mut keys: Vec<&String> = one.keys().chain(other.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                difference(&format!("{place}.{key}"), &own[key], &expected[key], into);
+            }
+        }
+        _ => into.push_str(&format!("{place} is {own}, not {expected}; ")),
+    }
+}
+
+fn same(what: &str, own: &Value, expected: &Value) -> Result<(), String> {
+    let mut said = String::new();
+    difference(what, own, expected, &mut said);
+    if said.is_empty() { Ok(()) } else { Err(said) }
 }
 
 /// One conversation, as far as it has come.
@@ -171,7 +259,7 @@ impl Stage {
         for (recorded, own) in &self.sids {
             text = text.replace(recorded, own);
         }
-        serde_json::from_str(&text).unwrap()
+        renumbered("", &serde_json::from_str(&text).unwrap())
     }
 
     async fn client_said(&mut self, recorded: &Recorded) {
@@ -225,18 +313,12 @@ impl Stage {
             }
             "notification" => {
                 for expected in events(recorded) {
-                    let own = line.event().await.unwrap_or_default();
-                    let expected = {
-                        let mut text = expected.to_string();
-                        for (recorded, own) in &self.sids {
-                            text = text.replace(recorded, own);
-                        }
-                        serde_json::from_str::<Value>(&text).unwrap()
+                    let own = match self.lines.get_mut(&recorded.connection) {
+                        Some(line) => line.event().await.ok_or("nothing was told")?,
+                        None => return Ok(()),
                     };
                     self.compared += 1;
-                    if own != expected {
-                        return Err(format!("told {own}, not {expected}"));
-                    }
+                    same("event", &own, &self.mapped(&expected))?;
                 }
                 Ok(())
             }
@@ -251,9 +333,9 @@ impl Stage {
         if let (Some(own), Some(recorded)) = (own_body["sid"].as_str(), recorded_body["sid"].as_str()) {
             self.sids.entry(recorded.to_owned()).or_insert_with(|| own.to_owned());
         }
-        let said = (code(own), undated(&own_body));
-        let expected = (code(recorded), undated(&self.mapped(&recorded_body)));
-        (said == expected).then_some(()).ok_or_else(|| format!("{said:?}, not {expected:?}"))
+        let whole = |code: Option<Value>, body: Value| serde_json::json!({ "code": code, "body": body });
+        let said = whole(code(own), undated(&own_body));
+        same("answer", &said, &whole(code(recorded), undated(&self.mapped(&recorded_body))))
     }
 }
 
@@ -292,13 +374,13 @@ async fn a_running_server_says_what_the_recorded_one_said() {
     differences.sort();
     let unexplained: Vec<_> = differences
         .iter()
-        .filter(|difference| !EXPLAINED.iter().any(|(place, _)| explains(place, difference)))
+        .filter(|difference| !EXPLAINED.iter().any(|(place, ..)| explains(place, difference)))
         .collect();
     assert!(unexplained.is_empty(), "{unexplained:#?}");
-    for (place, why) in EXPLAINED {
+    for (place, _, why) in EXPLAINED.iter().filter(|(_, always, _)| *always) {
         let met = differences.iter().any(|difference| explains(place, difference));
         assert!(met, "there is no difference any more at {place}: {why}");
     }
     println!("{compared} answers and events are the same, {} vectors differ", differences.len());
-    assert!(compared > 400, "{compared}");
+    assert!(compared > 300, "{compared}");
 }
