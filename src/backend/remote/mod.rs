@@ -19,8 +19,9 @@
 //! ```
 //!
 //! One connection carries any number of documents; clones share it. It is made at the first call, and made anew for as long
-//! as a clone or a watch lives, after 1 s, then 2, 4 … up to 2 minutes, each ± 20 %, or as the service asks. What was
-//! missed meanwhile is told when it is back.
+//! as a clone or a watch lives, after 1 s, then 2, 4 … up to 2 minutes, each ± 20 %, or as the service asks; after 4 s at
+//! most where the connection before had a request answered. What was missed meanwhile is told when it is back, and who
+//! waits in vain hears why there is no connection.
 //!
 //! # How it keeps the contract
 //!

@@ -437,9 +437,12 @@ fn missing(address: &Address) -> SyncError {
 }
 
 /// A token's text says what becomes of it.
-fn verdict(inner: &Inner, token: &Token) -> Verdict {
+fn verdict(inner: &Inner, token: &Token, asking: &Asking) -> Verdict {
     let mut state = inner.state.lock().unwrap();
     state.tokens.push(token.secret().to_owned());
+    if let Asking::Init(init) = asking {
+        state.continuations.push(init.continuation_token.clone().unwrap_or_default());
+    }
     let refused = |code, why: &str| Verdict::Refused(Refusal::from(Status::new(401).because(code, why)));
     if token.secret().starts_with("expired") {
         return refused(20_104, "Access token has expired");
@@ -482,11 +485,7 @@ async fn serve(inner: Arc<Inner>, stream: TcpStream) {
                     }
                 }
                 Output::CheckToken { check, token, asking } => {
-                    if let Asking::Init(init) = &asking {
-                        let presented = init.continuation_token.clone().unwrap_or_default();
-                        inner.state.lock().unwrap().continuations.push(presented);
-                    }
-                    session.token_checked(check, verdict(&inner, &token), Instant::now());
+                    session.token_checked(check, verdict(&inner, &token, &asking), Instant::now());
                 }
                 Output::Request { id, request } => {
                     inner.state.lock().unwrap().heard.push(format!(

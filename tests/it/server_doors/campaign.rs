@@ -291,7 +291,7 @@ async fn those_who_dribble_are_hung_up_on_and_others_are_served_meanwhile() {
     }
     let mut served = 0;
     let mut longest = Duration::ZERO;
-    while slow.len() > 0 {
+    while !slow.is_empty() {
         while slow.try_join_next().is_some_and(|done| done.is_ok()) {}
         let before = Instant::now();
         plain.serves(&format!("honest {served}")).await;

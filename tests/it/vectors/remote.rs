@@ -234,11 +234,11 @@ async fn every_recorded_change_of_a_document_reaches_a_watch() {
             let reached = async {
                 loop {
                     match (watch.next().await.unwrap().unwrap(), &data) {
-                        (Change::Updated(stored), Some(data)) if stored.revision.0 > 1 => {
-                            if i64::try_from(stored.revision.0).unwrap() == last.0 + 1 {
-                                assert_eq!(*stored.document, Document::from_object(data.clone()));
-                                return;
-                            }
+                        (Change::Updated(stored), Some(data))
+                            if i64::try_from(stored.revision.0).unwrap() == last.0 + 1 =>
+                        {
+                            assert_eq!(*stored.document, Document::from_object(data.clone()));
+                            return;
                         }
                         (Change::Removed, None) => return,
                         _ => {}

@@ -71,6 +71,7 @@ impl Bench {
                 Output::Drop(_) => self.asked.clear(),
                 Output::Settled(call, how) => self.settled.push_back((call, how)),
                 Output::Told(_, change) => self.told.push_back(change),
+                Output::TokenEnds => {}
             }
         }
     }
