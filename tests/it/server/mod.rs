@@ -93,7 +93,7 @@ impl Drop for Running {
 }
 
 /// Waits until something holds that only other tasks bring about.
-async fn until(what: &str, holds: impl Fn() -> bool + Sync) {
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool + Sync) {
     let polling = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;
