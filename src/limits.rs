@@ -86,6 +86,13 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// A token is renewed when less than this remains (C7). Default of a setting.
 pub const TOKEN_RENEW_BEFORE: Duration = Duration::from_secs(180);
 
+/// Share of that time by which a renewal may come later, by chance: clients that were given tokens together do not come
+/// together for the next.
+pub const TOKEN_RENEW_SPREAD: f64 = 0.2;
+
+/// A backend's word that a token is about to end is acted on at most once in this time.
+pub const TOKEN_WARNED_EVERY: Duration = Duration::from_secs(30);
+
 /// The longest wait that a setting may ask for: 30 days, more than anything here lives. Longer ones could not be added
 /// to a moment.
 pub const SETTING_MAX: Duration = Duration::from_secs(30 * 86_400);
@@ -215,6 +222,10 @@ pub const TWILSOCK_BACKOFF_MAX: Duration = Duration::from_secs(120);
 
 /// A connection that lasted so long counts as a success: the next wait is the first again.
 pub const TWILSOCK_STEADY_AFTER: Duration = Duration::from_secs(10);
+
+/// Failures that still count after a connection that ended sooner but had a request answered: the next wait is 4 s at
+/// most, ± 20 %.
+pub const TWILSOCK_FAILURES_AFTER_USE: u32 = 2;
 
 /// The longest absence that a client lets a server ask for.
 pub const TWILSOCK_ABSENCE_MAX: Duration = Duration::from_secs(3_600);

@@ -224,6 +224,15 @@ pub trait Authenticated: Send + Sync {
     /// # Errors
     /// [`BackendError::Refused`] or [`BackendError::TokenExpired`] when the token is not accepted.
     async fn install_token(&self, token: &crate::token::Token) -> Result<(), BackendError>;
+
+    /// Returns when the backend has said that the token in use is about to end, and no other was installed since; at
+    /// once when it has said so before. A backend that never says so never returns, as this default.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    async fn token_about_to_end(&self) {
+        std::future::pending().await
+    }
 }
 
 #[async_trait]

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use uuid::Uuid;
 
 use super::shared::{Command, Seen, Shared};
 use crate::backend::Backend;
 use crate::error::{Error, Result, Retry};
 use crate::id::DocumentId;
-use crate::limits::SETTING_MAX;
+use crate::limits::{SETTING_MAX, TOKEN_RENEW_SPREAD, TOKEN_WARNED_EVERY};
 use crate::token::{Token, TokenProvider};
 
 /// A token in use, and its times, counted from when it was had.
@@ -32,10 +33,20 @@ impl Fresh {
         // One that lasts longer than anything here lives has no end worth waiting for.
         let lasts = token.lasts().filter(|lasts| *lasts <= SETTING_MAX);
         let ends = lasts.map(|lasts| now + lasts);
-        // A token that lasts less than the time it is renewed early is used for half of its life.
-        let due = lasts.map(|lasts| now + (lasts - renew_before.min(lasts / 2)));
+        // A token that lasts less than the time it is renewed early is used for half of its life. Clients that were
+        // given theirs together do not come together for the next: up to a fifth of what then remains goes by.
+        let due = lasts.map(|lasts| {
+            let early = renew_before.min(lasts / 2);
+            now + (lasts - early) + early.mul_f64(chance() * TOKEN_RENEW_SPREAD)
+        });
         Self { token, due, ends }
     }
+}
+
+/// From 0 to 1.
+fn chance() -> f64 {
+    let [high, low, ..] = Uuid::new_v4().into_bytes();
+    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }
 
 /// Asks for the first token and installs it, before the document is opened.
@@ -54,7 +65,8 @@ pub(super) async fn first(
     Ok(Fresh::new(token, renew_before))
 }
 
-/// Asks for new tokens until the client ends: when little time remains of the present one, and when it was refused.
+/// Asks for new tokens until the client ends: when little time remains of the present one, when the backend says so, and
+/// when it was refused.
 pub(super) fn keep_fresh(
     tokens: Arc<dyn TokenProvider>,
     shared: Arc<Shared>,
@@ -83,6 +95,8 @@ async fn renew_for_ever(
     // The provider has said that it has no more to give.
     let mut last = false;
     let mut expired = false;
+    // A service may warn of every token as soon as it has it; no provider is asked all the time for that.
+    let mut believe_at = Instant::now();
     let Some(mut given) = installed.borrow().as_ref().map(|present| present.token.clone()) else { return };
     loop {
         let Some(present) = installed.borrow_and_update().clone() else { return };
@@ -104,6 +118,10 @@ async fn renew_for_ever(
                 continue;
             }
             () = at(ask_at), if !last => false,
+            () = about_to_end(shared, believe_at), if !last && failures == 0 => {
+                believe_at = Instant::now() + TOKEN_WARNED_EVERY;
+                false
+            }
         };
         let within = Instant::now() + settings.connect_within;
         let until = present.ends.filter(|_| !expired).map_or(within, |ends| ends.min(within));
@@ -134,6 +152,15 @@ async fn renew_for_ever(
 async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The backend says that the token is about to end.
+async fn about_to_end(shared: &Shared, not_before: Instant) {
+    sleep_until(not_before).await;
+    match shared.backend.authenticated() {
+        Some(authenticated) => authenticated.token_about_to_end().await,
         None => std::future::pending().await,
     }
 }

@@ -91,8 +91,9 @@ impl Permissions {
 }
 
 /// Decides who may do what, where no row of permissions says otherwise (see
-/// [`Builder::acl_enabled`](crate::server::Builder::acl_enabled)). Asked for every request about a document, so it answers
-/// at once, from memory.
+/// [`Builder::acl_enabled`](crate::server::Builder::acl_enabled)). Asked for every request about a document, and for every
+/// subscriber before a change is told, so it answers at once, from memory. A right that is taken away ends with the next
+/// request, and a subscription before the next change: nothing that happens after it is told.
 pub trait Access: Send + Sync + 'static {
     /// What this identity may do with the document of this name, whether or not there is one. A document without a
     /// unique name has the name `Unnamed_` and its SID.

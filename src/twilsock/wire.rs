@@ -48,7 +48,7 @@ pub(super) enum Plain<'a> {
     Text(Cow<'a, str>),
     Number(Number),
     Bool(bool),
-    List(Vec<Plain<'a>>),
+    List(Vec<Self>),
     /// An object, which is skipped.
     Object,
 }

@@ -28,6 +28,7 @@ pub struct Builder {
     reach: Reach,
     writes_per_second: Option<f64>,
     document_bytes_max: usize,
+    continuation: Option<String>,
     settings: Settings,
 }
 
@@ -39,6 +40,7 @@ impl Builder {
             reach: Reach::default(),
             writes_per_second: Some(REMOTE_WRITES_PER_S),
             document_bytes_max: DOCUMENT_BYTES_MAX,
+            continuation: None,
             settings: Settings::default(),
         }
     }
@@ -84,6 +86,13 @@ impl Builder {
     /// Bytes of compact JSON that the service stores per document. Default 16 384, as the original's.
     pub fn document_bytes_max(mut self, bytes: usize) -> Self {
         self.document_bytes_max = bytes;
+        self
+    }
+
+    /// What [`Remote::continuation_token`] gave in an earlier life of this program: the service then knows the same client
+    /// again. It opens nothing by itself.
+    pub fn continuation_token(mut self, token: impl Into<String>) -> Self {
+        self.continuation = Some(token.into());
         self
     }
 
@@ -138,7 +147,14 @@ impl Builder {
             ..Facts::new("remote")
         };
         let seed = Uuid::new_v4().as_u64_pair().0;
-        let machine = Machine::new(self.settings, self.document_bytes_max, seed, Instant::now(), unix_ms());
+        let machine = Machine::new(
+            self.settings,
+            self.document_bytes_max,
+            self.continuation,
+            seed,
+            Instant::now(),
+            unix_ms(),
+        );
         let link = Link::new(machine, place, facts, seed);
         if let Some(token) = self.token {
             link.install_token(token);

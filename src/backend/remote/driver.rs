@@ -126,6 +126,12 @@ impl Wire {
         self.writer.as_ref().is_some_and(|writer| writer.is_dirty)
     }
 
+    fn fail(&mut self, why: Option<String>, shared: &Shared) {
+        let attempt = self.attempt;
+        *self = Self { attempt, ..Self::default() };
+        shared.quietly(|state, moment| state.machine.socket_failed(attempt, why, moment));
+    }
+
     /// Waits for one thing and tells the machine.
     async fn follow(&mut self, shared: &Shared, deadline: Option<Instant>) {
         let due = self.writer.as_ref().and_then(|writer| writer.due);
@@ -161,10 +167,10 @@ impl Wire {
             }
             // Twilsock: text is no frame; pings and pongs of this level mean nothing.
             Happened::Heard(Some(Ok(message))) if !matches!(message, Message::Close(_)) => {}
-            Happened::Heard(_) | Happened::Opened(Err(_)) | Happened::Written(Err(_)) => {
-                *self = Self { attempt, ..Self::default() };
-                shared.quietly(|state, moment| state.machine.socket_failed(attempt, moment));
-            }
+            Happened::Opened(Err(error))
+            | Happened::Written(Err(error))
+            | Happened::Heard(Some(Err(error))) => self.fail(Some(error.to_string()), shared),
+            Happened::Heard(_) => self.fail(None, shared),
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) socket: VecDeque<Output>,
     task: Option<JoinHandle<()>>,
     chance: u64,
+    /// Whether the service has said that the token in use is about to end.
+    token_ends: watch::Sender<bool>,
 }
 
 impl fmt::Debug for Link {
@@ -109,6 +111,7 @@ impl State {
                         topic.send_modify(|news| news.failure = Some(error));
                     }
                 }
+                Output::TokenEnds => drop(self.token_ends.send_replace(true)),
                 for_the_socket => self.socket.push_back(for_the_socket),
             }
         }
@@ -125,6 +128,7 @@ impl Link {
             socket: VecDeque::new(),
             task: None,
             chance: seed | 1,
+            token_ends: watch::Sender::new(false),
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), wake: Notify::new(), place }), facts }
     }
@@ -176,7 +180,22 @@ impl Link {
     }
 
     pub(super) fn install_token(&self, token: Token) {
-        self.shared.act(|state, moment| state.machine.install_token(token, moment));
+        self.shared.act(|state, moment| {
+            state.token_ends.send_replace(false);
+            state.machine.install_token(token, moment);
+        });
+    }
+
+    pub(super) async fn token_about_to_end(&self) {
+        let mut ends = self.shared.quietly(|state, _| state.token_ends.subscribe());
+        if ends.wait_for(|ends| *ends).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// See [`Machine::continuation_token`].
+    pub(super) fn continuation_token(&self) -> Option<String> {
+        self.shared.quietly(|state, _| state.machine.continuation_token())
     }
 
     /// Takes part in a name.

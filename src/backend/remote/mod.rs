@@ -19,8 +19,9 @@
 //! ```
 //!
 //! One connection carries any number of documents; clones share it. It is made at the first call, and made anew for as long
-//! as a clone or a watch lives, after 1 s, then 2, 4 … up to 2 minutes, each ± 20 %, or as the service asks. What was
-//! missed meanwhile is told when it is back.
+//! as a clone or a watch lives, after 1 s, then 2, 4 … up to 2 minutes, each ± 20 %, or as the service asks; after 4 s at
+//! most where the connection before had a request answered. What was missed meanwhile is told when it is back, and who
+//! waits in vain hears why there is no connection.
 //!
 //! # How it keeps the contract
 //!
@@ -70,6 +71,13 @@ impl Remote {
     /// Says where the service is, and how to reach it.
     pub fn builder() -> Builder {
         Builder::new()
+    }
+
+    /// What the service knows this client by, once it has been connected: presented at every later connection, and to be
+    /// kept by a program that wants to be the same client after a restart. See [`Builder::continuation_token`].
+    #[must_use]
+    pub fn continuation_token(&self) -> Option<String> {
+        self.link.continuation_token()
     }
 
     /// Ends the connection, every call and every watch, for all clones. Returns when the service has been told, after a
@@ -132,5 +140,10 @@ impl Authenticated for Remote {
     async fn install_token(&self, token: &Token) -> Result<(), BackendError> {
         self.link.install_token(token.clone());
         Ok(())
+    }
+
+    /// Services warn some minutes before the end (Twilsock: `client_update`).
+    async fn token_about_to_end(&self) {
+        self.link.token_about_to_end().await;
     }
 }

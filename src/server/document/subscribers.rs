@@ -77,7 +77,7 @@ impl Subscribers {
 
     /// Ends the subscriptions of those who may not read any more. Sync: as if by the client's own wish, which makes the
     /// SDKs ask anew; then they hear why not.
-    pub(super) fn judge(&mut self, may_read: impl Fn(&str) -> bool) {
+    pub(super) fn bar(&mut self, may_read: impl Fn(&str) -> bool) {
         let barred = self.peers.values().filter(|peer| !may_read(peer.identity()));
         let barred: Vec<Arc<Peer>> = barred.cloned().collect();
         for peer in barred {

@@ -270,10 +270,16 @@ impl Task {
     fn judge(&mut self, rows: Rows) {
         self.rows_heard = true;
         if self.core.access.hear(&self.document, rows) {
-            let (access, document) = (&self.core.access, self.document.as_str());
-            self.subscribers.judge(|identity| access.may(identity, document).read);
+            self.bar();
         }
         self.take_arriving();
+    }
+
+    /// Ends the subscriptions of those who may not read any more. The rules tell nobody when they change, so they are
+    /// asked whenever there is something to tell.
+    fn bar(&mut self) {
+        let (access, document) = (&self.core.access, self.document.as_str());
+        self.subscribers.bar(|identity| access.may(identity, document).read);
     }
 
     fn forget_rows(&mut self) {
@@ -285,6 +291,7 @@ impl Task {
     /// There is this state. Whoever was not told of it or of a newer one is told, except its author.
     fn seen(&mut self, stored: Stored, author: Option<PeerId>) {
         if self.told.is_none_or(|told| stored.revision > told) {
+            self.bar();
             self.subscribers.tell_updated(&stored, author);
             self.told = Some(stored.revision);
         }
@@ -299,6 +306,7 @@ impl Task {
         self.newest = None;
         self.told = None;
         self.observer.see_nothing(Instant::now());
+        self.bar();
         self.subscribers.tell_removed(None, author);
         if self.watched {
             for subscription in std::mem::take(&mut self.arriving) {

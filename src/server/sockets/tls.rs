@@ -16,7 +16,12 @@ use tokio_rustls::rustls::{self, ServerConfig};
 #[derive(Clone)]
 pub struct Tls {
     current: Arc<RwLock<TlsAcceptor>>,
+    /// What the files were before they were read: whoever follows them misses no change since.
+    read: [State; 2],
 }
+
+/// When a file was written, and how long it is.
+type State = Option<(SystemTime, u64)>;
 
 /// Why a certificate cannot be used. Never says what is in a key.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,8 @@ impl Tls {
     /// # Errors
     /// [`TlsError`].
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        Ok(Self { current: Arc::new(RwLock::new(acceptor(certificate, key)?)) })
+        let read = [state(certificate), state(key)];
+        Ok(Self { current: Arc::new(RwLock::new(acceptor(certificate, key)?)), read })
     }
 
     /// Looks at both files so often, and reads them again when one has changed, until the last clone is gone; `tell` hears
@@ -62,7 +68,7 @@ impl Tls {
         tell: impl Fn(Result<(), TlsError>) + Send + 'static,
     ) {
         let current = Arc::downgrade(&self.current);
-        tokio::spawn(follow(current, [certificate, key], every, tell));
+        tokio::spawn(follow(current, [certificate, key], self.read, every, tell));
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
@@ -79,16 +85,18 @@ impl fmt::Debug for Tls {
 async fn follow(
     current: Weak<RwLock<TlsAcceptor>>,
     [certificate, key]: [PathBuf; 2],
+    mut seen: [State; 2],
     every: Duration,
     tell: impl Fn(Result<(), TlsError>) + Send,
 ) {
-    let mut seen = (state(&certificate).await, state(&key).await);
     let mut every = interval(every);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         let Some(current) = current.upgrade() else { return };
-        let now = (state(&certificate).await, state(&key).await);
+        let files = [certificate.clone(), key.clone()];
+        let looked = tokio::task::spawn_blocking(move || files.map(|file| state(&file)));
+        let now = looked.await.unwrap_or_default();
         if now == seen {
             continue;
         }
@@ -104,14 +112,10 @@ async fn follow(
     }
 }
 
-/// When a file was written, and how long it is. Links are followed, as tools that renew certificates change them.
-async fn state(path: &Path) -> Option<(SystemTime, u64)> {
-    let path = path.to_owned();
-    let looked = tokio::task::spawn_blocking(move || {
-        let file = std::fs::metadata(path).ok()?;
-        Some((file.modified().ok()?, file.len()))
-    });
-    looked.await.ok().flatten()
+/// Links are followed, as tools that renew certificates change them.
+fn state(path: &Path) -> State {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.modified().ok()?, file.len()))
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {

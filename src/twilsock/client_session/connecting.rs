@@ -48,6 +48,7 @@ impl ClientSession {
                 self.update_answered(&reply, moment);
             }
             State::Live(live) => {
+                live.was_of_use |= reply.status.is_success();
                 if let Some(policy) = self.core.requests.replied(id, reply, &mut self.core.outputs) {
                     live.hold(policy, moment);
                 }

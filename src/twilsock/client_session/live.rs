@@ -7,13 +7,15 @@ use tokio::time::Instant;
 use super::super::message::Update;
 use super::output::{Output, Trouble};
 use super::{Core, Moment};
-use crate::limits::TWILSOCK_STEADY_AFTER;
+use crate::limits::{TWILSOCK_FAILURES_AFTER_USE, TWILSOCK_STEADY_AFTER};
 use crate::token::Token;
 
 #[derive(Debug)]
 pub(super) struct Live {
     since: Instant,
     last_heard: Instant,
+    /// Whether the service has answered a request.
+    pub(super) was_of_use: bool,
     /// The token that the server goes by.
     pub(super) token: Token,
     /// An `update` that waits for its answer.
@@ -33,7 +35,15 @@ pub(super) struct Updating {
 
 impl Live {
     pub(super) fn new(token: Token, now: Instant) -> Self {
-        Self { since: now, last_heard: now, token, updating: None, not_taken: None, held_until: None }
+        Self {
+            since: now,
+            last_heard: now,
+            was_of_use: false,
+            token,
+            updating: None,
+            not_taken: None,
+            held_until: None,
+        }
     }
 
     pub(super) fn heard_at(&mut self, now: Instant) {
@@ -44,9 +54,14 @@ impl Live {
         self.held_until.is_some_and(|until| now < until)
     }
 
-    /// A connection that breaks as soon as it is made is a failure too; otherwise it would be made every second.
-    pub(super) fn was_steady(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.since) >= TWILSOCK_STEADY_AFTER
+    /// What counts of the failures before this connection. One that breaks as soon as it is made is a failure too:
+    /// otherwise it would be made every second. One that got something done on a bad wire keeps the next wait short:
+    /// otherwise a wire that breaks often would be left alone for minutes, and what is in doubt with it.
+    pub(super) fn failures_left(&self, failures: u32, now: Instant) -> u32 {
+        if now.saturating_duration_since(self.since) >= TWILSOCK_STEADY_AFTER {
+            return 0;
+        }
+        if self.was_of_use { failures.min(TWILSOCK_FAILURES_AFTER_USE) } else { failures }
     }
 
     /// Twilsock: as the Kotlin SDK does when the transport refuses with 429 and says no more: 1 to 2 s.

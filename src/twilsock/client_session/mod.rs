@@ -236,9 +236,7 @@ impl ClientSession {
     fn give_up(&mut self, trouble: Option<Trouble>, now: Instant) {
         self.drop_socket();
         if let State::Live(live) = &self.state {
-            if live.was_steady(now) {
-                self.core.failures = 0;
-            }
+            self.core.failures = live.failures_left(self.core.failures, now);
             self.core.outputs.push_back(Output::Lost);
         }
         self.core.outputs.extend(trouble.map(Output::Trouble));

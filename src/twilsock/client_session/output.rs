@@ -68,19 +68,30 @@ pub enum TokenWanted {
 }
 
 /// Why a connection failed or was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Trouble {
     /// No socket could be opened, or it was closed without a word.
+    #[error("no connection could be made in time, or it was closed without a word")]
     Socket,
     /// No answer to `init` or `update`, or no frame at all, for too long.
+    #[error("the service was silent for too long")]
     Silent,
     /// The server sent what is no frame.
+    #[error("the service sent what is no frame: look whether this is its address")]
     Unreadable,
     /// The server refused the session, or ended it.
+    #[error(
+        "the service refused the session with {} {}{}",
+        .0.status.code,
+        .0.status.status,
+        .0.status.description.as_ref().map(|description| format!(": {description}")).unwrap_or_default()
+    )]
     Refused(Refusal),
     /// The server ended the session without a reason.
+    #[error("the service ended the session without a reason")]
     Ended,
     /// The caller asked for a new connection.
+    #[error("the connection is being made anew")]
     Asked,
 }

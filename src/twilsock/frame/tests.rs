@@ -42,7 +42,7 @@ fn a_notification_counts_bytes_and_ends_with_a_line_end() {
     assert!(bytes.starts_with(b"TWILSOCK V3.0 124\r\n"));
     assert!(bytes.ends_with("{\"k\":\"čaj 🐴\"}\r\n".as_bytes()));
     assert_eq!(bytes.len(), 164);
-    let frame = decode(&bytes).unwrap();
+    let frame = decode(bytes).unwrap();
     assert_eq!((frame.payload().len(), frame.payload_kind()), (17, PayloadKind::Json));
 }
 

@@ -8,12 +8,12 @@ use crate::token::Token;
 
 fn read(encoded: &Encoded) -> Envelope {
     let bytes = encoded.bytes();
-    Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
+    Envelope::read(Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
 }
 
 fn header(encoded: &Encoded) -> Value {
     let bytes = encoded.bytes();
-    Value::Object(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().fields())
+    Value::Object(Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().fields())
 }
 
 /// Reads a frame with this header.
@@ -21,7 +21,7 @@ fn given(header: Value, payload: &str) -> Result<Envelope, MessageError> {
     let Value::Object(header) = header else { panic!() };
     let encoded = Encoded::with_header(header, &Payload::from_json_text(payload.to_owned()));
     let bytes = encoded.bytes();
-    Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap())
+    Envelope::read(Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap())
 }
 
 fn request(header: Value, payload: &str) -> Request {

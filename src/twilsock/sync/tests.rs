@@ -257,11 +257,24 @@ fn events_read_as_they_were_written() {
             asked.clone(),
             Event::Canceled { sid: DOCUMENT.into(), kind },
         ),
+        (
+            SyncMessage::ended(DOCUMENT, Kind::Document),
+            SYNC_EVENT,
+            None,
+            Event::Canceled { sid: DOCUMENT.into(), kind },
+        ),
     ] {
         assert_eq!(notification.message_type, message_type);
         let read = SyncMessage::read(&notification.payload).unwrap();
         assert_eq!(read, SyncMessage { correlation, events: vec![event] });
     }
+}
+
+/// An absent number would be passed over by the JavaScript SDK.
+#[test]
+fn an_end_that_nobody_asked_for_has_the_number_null() {
+    let ended = SyncMessage::ended(DOCUMENT, Kind::Document).payload;
+    assert_eq!(value(&ended).get("correlation_id"), Some(&Value::Null));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Every backend keeps the promises, and the suite notices backends that do not.
 
 mod broken;
+#[cfg(all(feature = "remote", feature = "server"))]
+mod careful;
 
 use std::time::Duration;
 

@@ -68,7 +68,7 @@ pub fn message(data: &[u8]) {
 
 fn read(frame: &Encoded) -> Option<Envelope> {
     let bytes = frame.bytes();
-    Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).ok()?).ok()
+    Envelope::read(Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).ok()?).ok()
 }
 
 fn reply(frame: &Encoded) -> Option<Reply> {

@@ -116,13 +116,13 @@ async fn until_failed(watch: &mut Watch) {
     while next(watch).await.is_ok() {}
 }
 
-/// Connections that break at once are made anew after waits that grow, so the wire is bad but not hopeless.
-/// C29: through a wire that swallows answers and cuts, every action arrives once and in order.
+/// C29: through a wire that swallows one answer in forty and cuts, every action arrives once and in order, and nobody is
+/// left in doubt: a connection that was of use is made again soon enough for what is in doubt to be looked up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_on_a_bad_wire_lose_nothing_and_repeat_nothing() {
     let peer = Peer::start().await;
     let delay_max = Duration::from_millis(2);
-    let faults = Faults { delay_max, swallow_one_in: 150, ..Faults::default() };
+    let faults = Faults { delay_max, swallow_one_in: 40, ..Faults::default() };
     let proxy = Proxy::start(&peer.uri, faults).await;
     let open = |who: &str| {
         SyncClient::builder()
@@ -133,7 +133,7 @@ async fn clients_on_a_bad_wire_lose_nothing_and_repeat_nothing() {
     };
     let (sender, taker) = (open("sender").await.unwrap(), open("taker").await.unwrap());
     let mut actions = taker.executor("extension").subscribe();
-    const ALL: usize = 100;
+    const ALL: usize = 60;
     let sending = async {
         for number in 0..ALL {
             let batch = Batch::new().then_named("openExam", crate::support::numbered(number));
@@ -154,7 +154,7 @@ async fn clients_on_a_bad_wire_lose_nothing_and_repeat_nothing() {
         }
         taken
     };
-    let ((), taken) = tokio::time::timeout(Duration::from_secs(240), async { tokio::join!(sending, taking) })
+    let ((), taken) = tokio::time::timeout(Duration::from_secs(400), async { tokio::join!(sending, taking) })
         .await
         .expect("it hangs");
     assert_eq!(taken, (0..ALL).collect::<Vec<_>>());

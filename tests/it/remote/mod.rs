@@ -1,5 +1,8 @@
 //! Documents of a remote service.
 
+#[cfg(feature = "server")]
+mod afar;
+mod causes;
 mod losses;
 pub(crate) mod peer;
 pub(crate) mod proxy;

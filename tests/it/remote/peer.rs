@@ -11,7 +11,7 @@ use sp_sync::token::Token;
 use sp_sync::twilsock::message::{
     AccountDescriptor, Method, Notification, Refusal, Request, Response, Status,
 };
-use sp_sync::twilsock::server_session::{Admission, Output, ServerSession, Settings, Verdict};
+use sp_sync::twilsock::server_session::{Admission, Asking, Output, ServerSession, Settings, Verdict};
 use sp_sync::twilsock::sync::{
     Address, Code, Confirmed, Correlation, DocumentRemoved, DocumentResource, DocumentUpdated, EventId,
     FailedSubscription, Kind, Replay, SubscribeAction, SubscriptionAnswer, SubscriptionBatch, SyncError,
@@ -67,6 +67,7 @@ struct State {
     /// Every request, as `GET /v3/Documents/x`.
     heard: Vec<String>,
     tokens: Vec<String>,
+    continuations: Vec<String>,
     /// Confirmations that say that only a part was told.
     interruptions: VecDeque<bool>,
     refused_subscriptions: BTreeMap<String, SyncError>,
@@ -169,6 +170,19 @@ impl Peer {
         let mut state = self.state();
         state.token_lasts = Some(lasts);
         state.session.token_warning = lasts / 2;
+    }
+
+    /// Tokens last for an hour from now on, and are warned of after so long.
+    pub(crate) fn warn_after(&self, after: Duration) {
+        let hour = Duration::from_secs(3_600);
+        let mut state = self.state();
+        state.token_lasts = Some(hour);
+        state.session.token_warning = hour - after;
+    }
+
+    /// Continuation tokens presented, in order; empty for none.
+    pub(crate) fn continuations(&self) -> Vec<String> {
+        self.state().continuations.clone()
     }
 
     /// Whether somebody is subscribed to the document of this name.
@@ -424,9 +438,12 @@ fn missing(address: &Address) -> SyncError {
 }
 
 /// A token's text says what becomes of it.
-fn verdict(inner: &Inner, token: &Token) -> Verdict {
+fn verdict(inner: &Inner, token: &Token, asking: &Asking) -> Verdict {
     let mut state = inner.state.lock().unwrap();
     state.tokens.push(token.secret().to_owned());
+    if let Asking::Init(init) = asking {
+        state.continuations.push(init.continuation_token.clone().unwrap_or_default());
+    }
     let refused = |code, why: &str| Verdict::Refused(Refusal::from(Status::new(401).because(code, why)));
     if token.secret().starts_with("expired") {
         return refused(20_104, "Access token has expired");
@@ -468,8 +485,8 @@ async fn serve(inner: Arc<Inner>, stream: TcpStream) {
                         break 'connection;
                     }
                 }
-                Output::CheckToken { check, token, .. } => {
-                    session.token_checked(check, verdict(&inner, &token), Instant::now());
+                Output::CheckToken { check, token, asking } => {
+                    session.token_checked(check, verdict(&inner, &token, &asking), Instant::now());
                 }
                 Output::Request { id, request } => {
                     inner.state.lock().unwrap().heard.push(format!(

@@ -79,6 +79,46 @@ async fn a_client_with_a_provider_outlives_its_tokens() {
     client.close().await.unwrap();
 }
 
+/// C7: the service knows the end better than the token says; it is believed once in a while, however often it warns.
+#[tokio::test]
+async fn a_token_that_the_service_warns_of_is_renewed_on_the_same_connection() {
+    let peer = Peer::start().await;
+    peer.warn_after(Duration::from_millis(300));
+    let mint = crate::support::Mint::new(Duration::from_secs(3_600), u64::MAX).silent();
+    let client = SyncClient::builder()
+        .backend(Remote::builder().uri(&peer.uri).unpaced().build().unwrap())
+        .document_id(id("Session_tokens"))
+        .identity(Identity::new("agent").unwrap())
+        .token(mint.clone())
+        .connect()
+        .await
+        .unwrap();
+    until("a second token is presented", || peer.tokens().len() == 2).await;
+    // That one is warned of as well.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((mint.made(), peer.tokens().len(), peer.connections()), (2, 2, 1));
+    client.set_sync(serde_json::json!({ "number": 1 })).await.unwrap();
+    client.close().await.unwrap();
+}
+
+/// The service knows a client again that was away, and one whose program was started anew.
+#[tokio::test]
+async fn what_the_service_calls_a_client_is_presented_again() {
+    let peer = Peer::start().await;
+    let remote = remote(&peer.uri);
+    assert_eq!(remote.continuation_token(), None);
+    create(&remote, "a").await.unwrap();
+    peer.cut();
+    until("cut", || peer.present() == 0).await;
+    remote.read(&id("a")).await.unwrap();
+    assert_eq!(peer.continuations(), ["", "continue"]);
+    let kept = remote.continuation_token().unwrap();
+    drop(remote);
+    let next_life = Remote::builder().uri(&peer.uri).token(Token::new("good")).continuation_token(kept);
+    next_life.build().unwrap().read(&id("a")).await.unwrap();
+    assert_eq!(peer.continuations(), ["", "continue", "continue"]);
+}
+
 /// C64: no token is ever shown.
 #[tokio::test]
 async fn no_token_is_shown() {

@@ -1,8 +1,11 @@
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 use sp_sync::backend::Memory;
 use sp_sync::server::{Access, Permissions};
 use sp_sync::twilsock::message::Method;
 
+use super::puppet::Puppet;
 use super::{Running, service};
 
 /// An identity says what it may do; with documents that begin with its name it may do everything.
@@ -85,4 +88,100 @@ async fn a_strangers_document_looks_the_same_whether_or_not_it_is_there() {
     let create = |name: &str| json!({ "unique_name": name });
     let there = stranger.call(Method::Post, "/v3/Documents", create("x1")).await;
     assert_eq!(there, stranger.call(Method::Post, "/v3/Documents", create("x2")).await);
+}
+
+/// Whoever is on the list may do nothing.
+#[derive(Clone, Default)]
+struct Banished(Arc<Mutex<Vec<String>>>);
+
+impl Banished {
+    fn banish(&self, identity: &str) {
+        self.0.lock().unwrap().push(identity.to_owned());
+    }
+}
+
+impl Access for Banished {
+    fn may(&self, identity: &str, _: &str) -> Permissions {
+        let banished = self.0.lock().unwrap().iter().any(|banished| banished == identity);
+        if banished { Permissions::NONE } else { Permissions::ALL }
+    }
+}
+
+/// What happens after a right is taken away is not told to those who had it, and they hear that it is over.
+#[tokio::test]
+async fn a_right_that_is_taken_away_ends_subscriptions_before_the_next_change() {
+    let banished = Banished::default();
+    let server = Running::new(service(Memory::new()).access(banished.clone())).await;
+    let (mut owner, mut guest) = (server.join("owner").await, server.join("guest").await);
+    let sid = owner.create("seat", json!({})).await["sid"].as_str().unwrap().to_owned();
+    guest.establish(&sid, json!(0), 1).await;
+    owner.set("seat", json!({ "open": 1 })).await;
+    assert_eq!(guest.told().await["event"]["document_data"]["open"], 1);
+    banished.banish("guest");
+    owner.set("seat", json!({ "secret": 1 })).await;
+    let told = guest.told().await;
+    assert_eq!(
+        (&told["event_type"], &told["correlation_id"]),
+        (&json!("subscription_canceled"), &Value::Null)
+    );
+    assert_eq!(told["events"], json!([{ "object_sid": sid, "object_type": "document" }]));
+    owner.set("seat", json!({ "secret": 2 })).await;
+    guest.nothing_more().await;
+    assert_eq!(server.service.counters().subscriptions.get(), 0);
+    // Asking anew says why, and neither removal nor a new document of the name is told.
+    let refused = guest.establish(&sid, json!(1), 2).await;
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0]["events"][0]["error"]["code"], 54007);
+    owner.call(Method::Delete, "/v3/Documents/seat", Value::Null).await;
+    owner.create("seat", json!({ "secret": 3 })).await;
+    guest.nothing_more().await;
+}
+
+/// The official SDK asks anew when it is told of the end, and then reports the refusal.
+#[tokio::test]
+async fn the_official_sdk_hears_that_a_right_was_taken_away() {
+    let Some(mut node) = Puppet::new() else { return };
+    let banished = Banished::default();
+    let server = Running::new(service(Memory::new()).access(banished.clone())).await;
+    node.connect("guest", "guest", server.at).await;
+    node.open("guest", "seat").await;
+    super::until("it hears", || server.service.counters().subscriptions.get() == 1).await;
+    let mut owner = server.join("owner").await;
+    owner.set("seat", json!({ "open": 1 })).await;
+    assert_eq!(node.named("guest", "updated").await["data"], json!({ "open": 1 }));
+    banished.banish("guest");
+    for secret in 0..3 {
+        owner.set("seat", json!({ "secret": secret })).await;
+    }
+    let failed = node.named("guest", "failure").await;
+    assert!(failed["detail"].to_string().contains("403"), "{failed}");
+    assert!(node.so_far("guest", "updated").is_empty());
+    let shown = node.tell("show", json!({ "who": "guest", "as": "seat" })).await;
+    assert_eq!(shown["data"], json!({ "open": 1 }));
+}
+
+/// A backend of this crate ends its watch with the refusal.
+#[cfg(feature = "remote")]
+#[tokio::test]
+async fn a_remote_backend_hears_that_a_right_was_taken_away() {
+    use sp_sync::backend::{Backend as _, BackendError, Change, Remote};
+    use tokio_stream::StreamExt as _;
+
+    let banished = Banished::default();
+    let server = Running::new(service(Memory::new()).access(banished.clone())).await;
+    let mut owner = server.join("owner").await;
+    owner.create("seat", json!({ "n": 0 })).await;
+    let uri = format!("ws://{}/v3/wsconnect", server.at);
+    let remote = Remote::builder().uri(uri).token(sp_sync::token::Token::new("guest")).build().unwrap();
+    let mut watch = remote.watch(&sp_sync::DocumentId::new("seat").unwrap()).await.unwrap();
+    super::until("it hears", || server.service.counters().subscriptions.get() == 1).await;
+    banished.banish("guest");
+    owner.set("seat", json!({ "n": 1 })).await;
+    loop {
+        match tokio::time::timeout(super::LONG, watch.next()).await.unwrap().unwrap() {
+            Ok(Change::Updated(stored)) => assert_eq!(&*stored.document.to_json(), "{\"n\":0}"),
+            Err(BackendError::Refused { code: 54007, .. }) => return,
+            other => panic!("{other:?}"),
+        }
+    }
 }

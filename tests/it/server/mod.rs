@@ -4,7 +4,7 @@ mod access;
 mod documents;
 mod fanout;
 mod official;
-mod party;
+pub(crate) mod party;
 mod permissions;
 pub(crate) mod proxy;
 pub(crate) mod puppet;

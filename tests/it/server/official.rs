@@ -189,6 +189,43 @@ async fn a_restart_is_invisible() {
     assert!(node.so_far("alice", "connectionError").is_empty());
 }
 
+/// The same with a store that is closed with the server and opened again from its file.
+#[cfg(feature = "embedded")]
+#[tokio::test]
+async fn a_restart_over_a_file_is_invisible() {
+    use sp_sync::backend::Embedded;
+
+    let Some(mut node) = Puppet::new() else { return };
+    let scratch = crate::embedded::Scratch::new();
+    let open = async || service(Embedded::open(scratch.file()).await.unwrap());
+    let mut server = Running::new(open().await).await;
+    let at = server.at;
+    for who in ["alice", "bob"] {
+        node.connect(who, who, at).await;
+        node.open(who, "seat").await;
+    }
+    for round in 1..=3 {
+        super::until("both hear", || server.service.counters().subscriptions.get() == 2).await;
+        node.tell("set", json!({ "who": "alice", "as": "seat", "data": { "round": round } })).await;
+        let heard = node.event("bob", |event| event["event"] == "updated").await;
+        assert_eq!(heard["data"], json!({ "round": round }));
+        // What is asked while it is away waits for it.
+        assert!(server.service.shut_down().await);
+        drop(server);
+        let asked =
+            node.ask("update", json!({ "who": "alice", "as": "seat", "data": { "away": round } })).await;
+        server = Running::at(open().await, at).await;
+        assert_eq!(node.answer(asked).await.unwrap()["away"], round);
+        node.event("bob", |event| event["data"]["away"] == round).await;
+    }
+    for who in ["alice", "bob"] {
+        let shown = node.tell("show", json!({ "who": who, "as": "seat" })).await;
+        assert_eq!((&shown["data"], &shown["revision"]), (&json!({ "round": 3, "away": 3 }), &json!("7")));
+        assert!(node.so_far(who, "connectionError").is_empty());
+        assert!(node.so_far(who, "failure").is_empty() && node.so_far(who, "removed").is_empty());
+    }
+}
+
 #[tokio::test]
 async fn tokens_are_warned_of_renewed_and_end() {
     let Some(mut node) = Puppet::new() else { return };

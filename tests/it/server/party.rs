@@ -26,15 +26,15 @@ pub(crate) struct Party {
     updates: VecDeque<ClientUpdate>,
     close: Option<Close>,
     /// Whether what it is told is acknowledged.
-    pub(super) acknowledges: bool,
+    pub(crate) acknowledges: bool,
 }
 
 impl Party {
-    pub(super) async fn connect(at: SocketAddr) -> Self {
+    pub(crate) async fn connect(at: SocketAddr) -> Self {
         Self::try_connect(at).await.unwrap()
     }
 
-    pub(super) async fn try_connect(at: SocketAddr) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
+    pub(crate) async fn try_connect(at: SocketAddr) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
         let stream = TcpStream::connect(at).await?;
         stream.set_nodelay(true)?;
         let (socket, _) = tokio_tungstenite::client_async(format!("ws://{at}/v3/wsconnect"), stream).await?;
@@ -56,54 +56,59 @@ impl Party {
         }
     }
 
-    pub(super) async fn init(&mut self, token: &str, continuation: Option<&str>) -> InitReply {
+    pub(crate) async fn init(&mut self, token: &str, continuation: Option<&str>) -> InitReply {
         let init = Init::new(Token::new(token), continuation.map(str::to_owned), Map::new());
         let id = self.id();
         self.send(&init.frame(&id)).await;
         self.reply(&id).await.into_init().unwrap()
     }
 
-    pub(super) async fn update_token(&mut self, token: &str) -> Reply {
+    pub(crate) async fn update_token(&mut self, token: &str) -> Reply {
         let id = self.id();
         self.send(&Update { token: Token::new(token) }.frame(&id)).await;
         self.reply(&id).await
     }
 
-    pub(super) fn id(&mut self) -> String {
+    pub(crate) fn id(&mut self) -> String {
         self.asked += 1;
         format!("TM{:032}", self.asked)
     }
 
-    pub(super) async fn send(&mut self, frame: &Encoded) {
+    pub(crate) async fn send(&mut self, frame: &Encoded) {
         self.send_bytes(frame.bytes().to_vec()).await;
     }
 
-    pub(super) async fn send_bytes(&mut self, bytes: Vec<u8>) {
+    pub(crate) async fn send_bytes(&mut self, bytes: Vec<u8>) {
         self.socket.send(Piece::Binary(bytes.into())).await.unwrap();
     }
 
+    /// Whether the connection still took it.
+    pub(crate) async fn try_send_bytes(&mut self, bytes: Vec<u8>) -> bool {
+        self.socket.send(Piece::Binary(bytes.into())).await.is_ok()
+    }
+
     /// Sends a request without waiting for the answer, whose id is given.
-    pub(super) async fn ask(&mut self, request: &Request) -> String {
+    pub(crate) async fn ask(&mut self, request: &Request) -> String {
         let id = self.id();
         self.send(&request.frame(&id)).await;
         id
     }
 
-    pub(super) async fn answer(&mut self, id: &str) -> Response {
+    pub(crate) async fn answer(&mut self, id: &str) -> Response {
         self.reply(id).await.into_response().unwrap()
     }
 
-    pub(super) async fn request(&mut self, request: &Request) -> Response {
+    pub(crate) async fn request(&mut self, request: &Request) -> Response {
         let id = self.ask(request).await;
         self.answer(&id).await
     }
 
     /// A request by its parts: status and body.
-    pub(super) async fn call(&mut self, method: Method, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn call(&mut self, method: Method, path: &str, body: Value) -> (u16, Value) {
         self.call_if(method, path, body, None).await
     }
 
-    pub(super) async fn call_if(
+    pub(crate) async fn call_if(
         &mut self,
         method: Method,
         path: &str,
@@ -114,7 +119,7 @@ impl Party {
         (response.code, response.body.parse().unwrap_or_default())
     }
 
-    pub(super) async fn create(&mut self, name: &str, data: Value) -> Value {
+    pub(crate) async fn create(&mut self, name: &str, data: Value) -> Value {
         let body = json!({ "unique_name": name, "data": data });
         let (code, body) = self.call(Method::Post, "/v3/Documents", body).await;
         assert_eq!(code, 201, "{body}");
@@ -127,7 +132,7 @@ impl Party {
         body
     }
 
-    pub(super) async fn set(&mut self, name: &str, data: Value) -> Value {
+    pub(crate) async fn set(&mut self, name: &str, data: Value) -> Value {
         let (code, body) =
             self.call(Method::Post, &format!("/v3/Documents/{name}"), json!({ "data": data })).await;
         assert_eq!(code, 200, "{body}");
@@ -146,7 +151,7 @@ impl Party {
     }
 
     /// Sends a subscription request; answers all it brought about, one confirmation for each entry included.
-    pub(super) async fn subscribe(
+    pub(crate) async fn subscribe(
         &mut self,
         action: &str,
         entries: Vec<Value>,
@@ -182,7 +187,7 @@ impl Party {
         payload
     }
 
-    pub(super) async fn client_update(&mut self) -> ClientUpdate {
+    pub(crate) async fn client_update(&mut self) -> ClientUpdate {
         while self.updates.is_empty() {
             self.hear().await.expect("the connection lives");
         }
@@ -190,14 +195,14 @@ impl Party {
     }
 
     /// Waits for the server's last word.
-    pub(super) async fn closed(&mut self) -> Close {
+    pub(crate) async fn closed(&mut self) -> Close {
         while self.close.is_none() {
             self.hear().await.expect("a last word");
         }
         self.close.take().unwrap()
     }
 
-    pub(super) async fn closed_with_308(&mut self) {
+    pub(crate) async fn closed_with_308(&mut self) {
         let why = self.closed().await.why.unwrap();
         assert_eq!(why.status.code, 308);
         let backoff = why.backoff.expect("when to come back");
@@ -206,7 +211,7 @@ impl Party {
     }
 
     /// The answer, unless the server says its last word first.
-    pub(super) async fn answer_or_end(&mut self, id: &str) -> Option<Response> {
+    pub(crate) async fn answer_or_end(&mut self, id: &str) -> Option<Response> {
         while self.close.is_none() {
             match self.hear().await? {
                 Envelope { id: own, message: Message::Reply(reply) } if own == id => {
@@ -219,12 +224,12 @@ impl Party {
     }
 
     /// Waits for the end of the socket.
-    pub(super) async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         while self.hear().await.is_some() {}
     }
 
     /// Asks something and hears the answer: whatever the server had to say before has been heard by then.
-    pub(super) async fn nothing_more(&mut self) {
+    pub(crate) async fn nothing_more(&mut self) {
         self.call(Method::Get, "/v3/Configuration", Value::Null).await;
         assert!(self.notifications.is_empty(), "{:?}", self.told().await);
     }
@@ -259,7 +264,7 @@ impl Party {
 }
 
 /// A request by its parts; a body is text or JSON.
-pub(super) fn plain(method: Method, path: &str, body: &Value, if_match: Option<&str>) -> Request {
+pub(crate) fn plain(method: Method, path: &str, body: &Value, if_match: Option<&str>) -> Request {
     let path: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let mut request = Request::new(method, &path);
     request.body = match body {

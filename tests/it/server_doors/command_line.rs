@@ -15,10 +15,10 @@ pub(super) struct Desk {
 
 /// A server that runs; killed when it is let go of.
 pub(super) struct Running {
-    child: Child,
+    pub(super) child: Child,
     out: BufReader<ChildStdout>,
     /// `http://127.0.0.1:…`.
-    url: String,
+    pub(super) url: String,
     /// Everything it said before.
     said: String,
 }
@@ -93,7 +93,7 @@ impl Running {
         Client::to(address.parse().unwrap()).await
     }
 
-    async fn rest(&self, method: &str, path: &str, form: &str) -> super::Reply {
+    pub(super) async fn rest(&self, method: &str, path: &str, form: &str) -> super::Reply {
         let login = format!("Basic {}", base64(&format!("{KEY}:{SECRET}")));
         let path = format!("/v1/Services/{SERVICE}{path}");
         self.client().await.ask(method, &path, &[("authorization", &login)], form).await

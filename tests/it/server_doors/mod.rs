@@ -1,15 +1,20 @@
 //! The doors of the server: tokens, REST, operations, TLS. What comes through them into documents is elsewhere.
 
 #[cfg(feature = "cli")]
+mod campaign;
+#[cfg(feature = "cli")]
 mod command_line;
 mod exposition;
 pub(crate) mod http;
+#[cfg(all(feature = "cli", feature = "remote"))]
+mod killed;
 mod metrics;
 mod operations;
 #[cfg(feature = "cli")]
 mod options;
 #[cfg(all(feature = "cli", feature = "remote"))]
 mod pasted;
+mod reaching;
 mod rest;
 mod serving;
 mod tokens;
@@ -64,6 +69,11 @@ pub(crate) fn users_file() -> String {
         digest("bert"),
         digest("eve"),
     )
+}
+
+/// A file of the certificates that tests use.
+pub(crate) fn tls_file(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/server_doors/tls").join(name)
 }
 
 pub(crate) fn users() -> Users {

@@ -106,7 +106,7 @@ fn bytes(said: &Said, last: &str) -> Vec<u8> {
 
 fn envelope(frame: &Encoded) -> Envelope {
     let bytes = frame.bytes();
-    Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
+    Envelope::read(Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
 }
 
 struct Server {
@@ -234,7 +234,7 @@ impl Client {
             (_, 200) => acknowledge(&id),
             (_, code) => refusal(code, code == 429).reply(&id),
         };
-        self.session.received(self.attempt, &frame.bytes(), moment);
+        self.session.received(self.attempt, frame.bytes(), moment);
     }
 
     fn collect(&mut self) {

@@ -103,13 +103,13 @@ impl Replay {
             header["id"] = own.as_str().into();
         }
         let frame = Encoded::with_header(header, &recorded.payload);
-        self.session.received(1, &frame.bytes(), moment);
+        self.session.received(1, frame.bytes(), moment);
     }
 
     fn collect(&mut self) {
         while let Some(output) = self.session.next_output() {
             match output {
-                Output::Send(frame) | Output::Acknowledge(frame) => match envelope(&frame.bytes()).unwrap() {
+                Output::Send(frame) | Output::Acknowledge(frame) => match envelope(frame.bytes()).unwrap() {
                     Envelope { id, message: Message::Reply(_) } => self.acknowledged.push(id),
                     // After a refusal.
                     Envelope { message: Message::Close(_), .. } => {}

@@ -11,6 +11,10 @@
 mod bytes;
 mod client;
 mod nouns;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(feature = "server")]
+mod running;
 mod server;
 mod service;
 
@@ -99,7 +103,7 @@ fn envelope(message: &[u8]) -> Result<Envelope, String> {
 /// Header and payload of a frame, in the form in which they are compared.
 fn comparable(frame: &Encoded) -> (Value, Value) {
     let bytes = frame.bytes();
-    let frame = Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap();
+    let frame = Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap();
     let mut header = frame.fields().clone();
     let unread =
         header.get("http_request").is_some_and(|http| http["method"] == "GET" || http["method"] == "DELETE");

@@ -137,7 +137,7 @@ impl<'a> Replay<'a> {
             header["id"] = own.as_str().into();
         }
         let frame = Encoded::with_header(header, &recorded.payload);
-        self.session.received(&frame.bytes(), now);
+        self.session.received(frame.bytes(), now);
     }
 
     /// Makes the session say what the recorded server said.

@@ -146,7 +146,7 @@ impl Machine {
         moment: Moment,
     ) -> Result<Option<(Stored, String)>, BackendError> {
         let doing = format!("reading `{id}`");
-        let response = answer.as_ref().map_err(|error| refusal::of_request(error, Kind::Read, &doing))?;
+        let response = answer.as_ref().map_err(|error| self.no_answer(error, Kind::Read, &doing))?;
         if response.code == 404 {
             self.absent(id, order, moment);
             return Ok(None);
@@ -171,7 +171,7 @@ impl Machine {
         moment: Moment,
     ) -> Result<Settled, BackendError> {
         let doing = format!("writing `{id}`");
-        let response = answer.map_err(|error| refusal::of_request(&error, Kind::Write, &doing))?;
+        let response = answer.map_err(|error| self.no_answer(&error, Kind::Write, &doing))?;
         match response.code {
             // The document that was to be written over is gone; perhaps there is another.
             404 => self.look(id, moment),
@@ -206,7 +206,7 @@ impl Machine {
         moment: Moment,
     ) -> Result<Settled, BackendError> {
         let doing = format!("removing `{id}`");
-        let response = answer.map_err(|error| refusal::of_request(&error, Kind::Write, &doing))?;
+        let response = answer.map_err(|error| self.no_answer(&error, Kind::Write, &doing))?;
         match response.code {
             404 => self.look(id, moment),
             _ if response.is_success() => self.absent(id, order, moment),
@@ -238,6 +238,10 @@ impl Machine {
         let stored = Stored { revision, document, expires, created, updated, at };
         self.show(id, &stored, &resource.sid, resource.last_event_id, asked);
         Some(stored)
+    }
+
+    fn no_answer(&self, error: &RequestError, kind: Kind, doing: &str) -> BackendError {
+        refusal::of_request(error, kind, doing, self.trouble.as_deref())
     }
 
     pub(super) fn told(&mut self, id: &DocumentId, change: Result<Change, BackendError>) {

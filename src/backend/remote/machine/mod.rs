@@ -41,6 +41,8 @@ pub(super) struct Machine {
     settings: Settings,
     seed: u64,
     document_bytes_max: usize,
+    /// What an earlier life was given, for the first session.
+    continuation: Option<String>,
     /// `None` until there is a token.
     session: Option<ClientSession>,
     /// Whether the session is open.
@@ -63,6 +65,8 @@ pub(super) struct Machine {
     /// What each subscription request was about, until its confirmations are due.
     batches: HashMap<u64, Vec<DocumentId>>,
     batch_max: usize,
+    /// Why there is no connection, as far as is known.
+    trouble: Option<String>,
     agenda: BTreeMap<(Instant, Order), Due>,
     outputs: VecDeque<Output>,
 }
@@ -84,6 +88,7 @@ impl Machine {
     pub(super) fn new(
         settings: Settings,
         document_bytes_max: usize,
+        continuation: Option<String>,
         seed: u64,
         now: Instant,
         unix_ms: i64,
@@ -92,6 +97,7 @@ impl Machine {
             settings,
             seed,
             document_bytes_max,
+            continuation,
             session: None,
             is_open: false,
             denied: None,
@@ -107,6 +113,7 @@ impl Machine {
             correlations: 0,
             batches: HashMap::new(),
             batch_max: SYNC_SUBSCRIPTION_BATCH_MAX,
+            trouble: None,
             agenda: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
@@ -126,7 +133,10 @@ impl Machine {
         self.denied = None;
         match &mut self.session {
             Some(session) => session.install_token(token, moment),
-            None => self.session = Some(ClientSession::new(self.settings.clone(), token, None, self.seed)),
+            None => {
+                let (settings, continuation) = (self.settings.clone(), self.continuation.take());
+                self.session = Some(ClientSession::new(settings, token, continuation, self.seed));
+            }
         }
         self.settle(moment);
     }
@@ -138,17 +148,22 @@ impl Machine {
         self.settle(moment);
     }
 
-    pub(super) fn socket_failed(&mut self, attempt: u64, moment: Moment) {
+    /// `why` in words, if somebody has said.
+    pub(super) fn socket_failed(&mut self, attempt: u64, why: Option<String>, moment: Moment) {
         if let Some(session) = &mut self.session {
             session.socket_failed(attempt, moment);
         }
         self.settle(moment);
+        // Better than what the session can say of it.
+        if attempt == self.attempt && why.is_some() {
+            self.trouble = why;
+        }
     }
 
     /// The task is gone with whatever socket it had.
     pub(super) fn socket_lost(&mut self, moment: Moment) {
         let attempt = self.attempt;
-        self.socket_failed(attempt, moment);
+        self.socket_failed(attempt, None, moment);
     }
 
     pub(super) fn received(&mut self, attempt: u64, message: &[u8], moment: Moment) {
@@ -156,6 +171,12 @@ impl Machine {
             session.received(attempt, message, moment);
         }
         self.settle(moment);
+    }
+
+    /// What tells the service that a later session is of the same client.
+    pub(super) fn continuation_token(&self) -> Option<String> {
+        let given = self.session.as_ref().and_then(ClientSession::continuation_token);
+        given.map(str::to_owned).or_else(|| self.continuation.clone())
     }
 
     /// When [`Machine::tick`] has something to do.
@@ -215,14 +236,15 @@ impl Machine {
                 Said::Drop(attempt) => self.outputs.push_back(Output::Drop(attempt)),
                 Said::Opened(_) => {
                     self.is_open = true;
+                    self.trouble = None;
                     self.subscribe_anew();
                 }
                 Said::Lost => self.is_open = false,
                 Said::Answer(ticket, answer) => self.answered(ticket, answer, moment),
                 Said::Notification(notification) => self.notified(&notification, moment),
                 Said::TokenWanted(wanted) => self.token_wanted(&wanted),
-                // It is tried again without being asked; whoever waits too long hears of it.
-                _ => {}
+                // It is tried again without being asked; whoever waits too long hears why.
+                Said::Trouble(trouble) => self.trouble = Some(trouble.to_string()),
             }
         }
         // In batches, so after everything else was heard. What it makes the session say is heard below.
@@ -231,8 +253,12 @@ impl Machine {
         }
     }
 
-    /// The application is told by the end of what it has asked for; a session that goes on needs no word.
+    /// A session that goes on needs another token soon. Of one that does not the application is told by the end of what it
+    /// has asked for.
     fn token_wanted(&mut self, wanted: &TokenWanted) {
+        if *wanted == TokenWanted::AboutToExpire {
+            self.outputs.push_back(Output::TokenEnds);
+        }
         if self.is_open {
             return;
         }

@@ -15,6 +15,8 @@ pub(in super::super) enum Output {
     Acknowledge(Encoded),
     /// Close the socket of this attempt.
     Drop(u64),
+    /// The service has said that the token in use is about to end.
+    TokenEnds,
     /// The end of a call.
     Settled(Call, Result<Settled, BackendError>),
     /// News for all who watch this name; no more after an error.

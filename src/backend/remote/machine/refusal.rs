@@ -48,7 +48,12 @@ pub(super) fn of_response(response: &Response, kind: Kind, doing: &str) -> Backe
 }
 
 /// What it means that there is no answer.
-pub(super) fn of_request(error: &RequestError, kind: Kind, doing: &str) -> BackendError {
+pub(super) fn of_request(
+    error: &RequestError,
+    kind: Kind,
+    doing: &str,
+    trouble: Option<&str>,
+) -> BackendError {
     match (error, kind) {
         (RequestError::Unknown, Kind::Write) => BackendError::Unknown { why: error.to_string() },
         (RequestError::Refused(refusal), _) => match (refusal.status.code, kind) {
@@ -57,7 +62,12 @@ pub(super) fn of_request(error: &RequestError, kind: Kind, doing: &str) -> Backe
             (500.., Kind::Write) => BackendError::Unknown { why: error.to_string() },
             _ => unavailable(doing, error.to_string()),
         },
-        _ => unavailable(doing, format!("{error}; it is tried again for as long as it is wanted")),
+        _ => match trouble {
+            Some(trouble) => {
+                unavailable(doing, format!("{error}; {trouble}; the next attempt comes by itself"))
+            }
+            None => unavailable(doing, format!("{error}; it is tried again for as long as it is wanted")),
+        },
     }
 }
 

@@ -37,6 +37,27 @@ fn waits_double_until_a_connection_lasts() {
     bench.wait(SHORTEST);
 }
 
+/// C29: what is in doubt after a lost answer must be looked up before its caller's time is over.
+#[test]
+fn a_connection_that_was_of_use_is_made_again_soon() {
+    let mut bench = Bench::new();
+    for _ in 0..7 {
+        let Some(Output::Connect(attempt)) = bench.said().pop() else { panic!() };
+        bench.session.socket_failed(attempt, bench.moment());
+        bench.said();
+        bench.now = bench.session.deadline().unwrap();
+        bench.session.tick(bench.moment());
+    }
+    bench.open();
+    bench.request();
+    let Envelope { id, .. } = bench.frame();
+    bench.hear(&Response::empty(204).frame(&id));
+    bench.said();
+    bench.session.socket_failed(bench.attempt, bench.moment());
+    bench.said();
+    bench.wait(Duration::from_millis(3_200));
+}
+
 #[test]
 fn sockets_and_answers_are_not_waited_for_for_ever() {
     let mut bench = Bench::new();
@@ -155,7 +176,7 @@ fn what_an_earlier_socket_says_is_not_heard() {
     let said = bench.wait(SHORTEST);
     bench.session.core.outputs.extend(said);
     bench.open();
-    bench.session.received(1, &expired().bytes(), bench.moment());
+    bench.session.received(1, expired().bytes(), bench.moment());
     bench.session.socket_failed(1, bench.moment());
     bench.session.socket_opened(1, bench.moment());
     assert_eq!(bench.said(), []);

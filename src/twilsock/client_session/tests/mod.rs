@@ -72,7 +72,7 @@ impl Bench {
     }
 
     fn hear(&mut self, frame: &Encoded) {
-        self.session.received(self.attempt, &frame.bytes(), self.moment());
+        self.session.received(self.attempt, frame.bytes(), self.moment());
     }
 
     fn token(&mut self, token: &str) {
@@ -118,7 +118,7 @@ impl Bench {
 
 fn envelope(frame: &Encoded) -> Envelope {
     let bytes = frame.bytes();
-    Envelope::read(Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
+    Envelope::read(Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap()).unwrap()
 }
 
 fn refusal(code: u16) -> Refusal {

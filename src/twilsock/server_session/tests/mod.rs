@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn hear(&mut self, frame: &Encoded) {
-        self.session.received(&frame.bytes(), self.now);
+        self.session.received(frame.bytes(), self.now);
     }
 
     fn said(&mut self) -> Vec<Said> {
@@ -65,7 +65,7 @@ impl Bench {
             said.push(match output {
                 Output::Send(frame) => {
                     let bytes = frame.bytes();
-                    let frame = Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap();
+                    let frame = Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap();
                     let envelope = Envelope::read(frame).unwrap();
                     Said::Frame(envelope.id, envelope.message)
                 }
@@ -153,5 +153,5 @@ fn notification() -> Notification {
 
 fn header(frame: &Encoded) -> Map<String, Value> {
     let bytes = frame.bytes();
-    Frame::decode(&bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().fields()
+    Frame::decode(bytes, TWILSOCK_FRAME_BYTES_MAX).unwrap().fields()
 }

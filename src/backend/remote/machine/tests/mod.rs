@@ -33,7 +33,7 @@ impl Bench {
     /// With a token, and an open session once something is asked.
     fn new() -> Self {
         let now = Instant::now();
-        let machine = Machine::new(Settings::default(), 16_384, 7, now, 1_000_000);
+        let machine = Machine::new(Settings::default(), 16_384, None, 7, now, 1_000_000);
         let mut bench = Self {
             machine,
             now,
@@ -71,13 +71,14 @@ impl Bench {
                 Output::Drop(_) => self.asked.clear(),
                 Output::Settled(call, how) => self.settled.push_back((call, how)),
                 Output::Told(_, change) => self.told.push_back(change),
+                Output::TokenEnds => {}
             }
         }
     }
 
     fn sent(&mut self, frame: &Encoded) {
         let bytes = frame.bytes();
-        let Envelope { id, message } = Envelope::read(Frame::decode(&bytes, 1_000_000).unwrap()).unwrap();
+        let Envelope { id, message } = Envelope::read(Frame::decode(bytes, 1_000_000).unwrap()).unwrap();
         match message {
             Message::Init(_) => self.hear(&Accepted::default().frame(&id)),
             Message::Request(request) => self.asked.push_back((id, request)),
@@ -86,7 +87,7 @@ impl Bench {
     }
 
     fn hear(&mut self, frame: &Encoded) {
-        self.machine.received(self.attempt, &frame.bytes(), self.moment());
+        self.machine.received(self.attempt, frame.bytes(), self.moment());
         self.collect();
     }
 

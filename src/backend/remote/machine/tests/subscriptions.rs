@@ -97,7 +97,7 @@ fn every_connection_subscribes_anew_and_a_stranger_s_confirmation_is_passed_over
     bench.notify(&Confirmed::notification(&Correlation::new(77), &[confirmed(Replay::Completed, 5)]));
     bench.notify(&Confirmed::notification(&first.correlation, &[confirmed(Replay::Completed, 5)]));
     let (attempt, moment) = (bench.attempt, bench.moment());
-    bench.machine.socket_failed(attempt, moment);
+    bench.machine.socket_failed(attempt, None, moment);
     bench.collect();
     bench.pass(Duration::from_secs(2));
     assert_eq!(batch(&mut bench).entries[0].last_event_id, Some(EventId(5)));
