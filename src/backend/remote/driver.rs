@@ -10,6 +10,8 @@ use std::sync::Arc;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::http::Response;
+use tokio_tungstenite::tungstenite::http::header::DATE;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -18,6 +20,7 @@ use super::link::Shared;
 use super::machine::Output;
 use crate::limits::{REMOTE_ACKNOWLEDGE_WITHIN, REMOTE_FAREWELL_WITHIN};
 use crate::socket::{Address, Dialer, Socket};
+use crate::time::Timestamp;
 use crate::twilsock::frame::Encoded;
 
 /// Where the service is, and how to get there.
@@ -36,7 +39,10 @@ impl fmt::Debug for Place {
 }
 
 type Connection = Box<WebSocketStream<Socket>>;
-type Opening = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
+
+/// A connection, and what the service's clock said when it was opened, if it said so.
+type Opened = (Connection, Option<Timestamp>);
 
 /// What the task has of the present attempt.
 #[derive(Default)]
@@ -59,7 +65,7 @@ struct Writer {
 enum Happened {
     Woken,
     TimePassed,
-    Opened(Result<Connection, Error>),
+    Opened(Result<Opened, Error>),
     Heard(Option<Result<Message, Error>>),
     Written(Result<(), Error>),
 }
@@ -155,12 +161,12 @@ impl Wire {
                 }
                 shared.quietly(|state, moment| state.machine.tick(moment));
             }
-            Happened::Opened(Ok(connection)) => {
+            Happened::Opened(Ok((connection, date))) => {
                 let (sink, reader) = connection.split();
                 self.opening = None;
                 self.reader = Some(reader);
                 self.writer = Some(Writer { sink, frames: VecDeque::new(), is_dirty: false, due: None });
-                shared.quietly(|state, moment| state.machine.socket_opened(attempt, moment));
+                shared.quietly(|state, moment| state.machine.socket_opened(attempt, date, moment));
             }
             Happened::Heard(Some(Ok(Message::Binary(message)))) => {
                 shared.quietly(|state, moment| state.machine.received(attempt, &message, moment));
@@ -214,7 +220,7 @@ async fn read(reader: &mut Option<SplitStream<Connection>>) -> Option<Result<Mes
     }
 }
 
-async fn opened(opening: &mut Option<Opening>) -> Result<Connection, Error> {
+async fn opened(opening: &mut Option<Opening>) -> Result<Opened, Error> {
     match opening {
         Some(opening) => opening.await,
         None => pending().await,
@@ -229,7 +235,7 @@ async fn at(deadline: Option<Instant>) {
 }
 
 /// The machine bounds the time.
-async fn open(place: Place) -> Result<Connection, Error> {
+async fn open(place: Place) -> Result<Opened, Error> {
     let socket = place.dialer.dial(&place.address).await.map_err(Error::Io)?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(place.frame_bytes_max))
@@ -237,11 +243,18 @@ async fn open(place: Place) -> Result<Connection, Error> {
     // Small frames: the default buffers are made for more. What is written together leaves together.
     let config = config.read_buffer_size(4 * 1_024).write_buffer_size(4 * 1_024);
     let opened = client_async_with_config(place.uri.as_str(), socket, Some(config)).await;
-    opened.map(|(connection, _)| Box::new(connection)).map_err(|error| match error {
-        Error::Http(response) => Error::Io(io::Error::other(format!(
-            "the service answers {} instead of a WebSocket",
-            response.status()
-        ))),
-        other => other,
-    })
+    opened.map(|(connection, response)| (Box::new(connection), date(&response))).map_err(
+        |error| match error {
+            Error::Http(response) => Error::Io(io::Error::other(format!(
+                "the service answers {} instead of a WebSocket",
+                response.status()
+            ))),
+            other => other,
+        },
+    )
+}
+
+/// When an answer was given, to the second.
+fn date<B>(response: &Response<B>) -> Option<Timestamp> {
+    Timestamp::parse_http(response.headers().get(DATE)?.to_str().ok()?)
 }

@@ -1,10 +1,13 @@
 //! A server of this crate on a free port.
 
 use async_trait::async_trait;
-use sp_sync::Identity;
-use sp_sync::backend::Backend;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sp_sync::backend::{Backend, Expect, Memory, Ttl, Write};
 use sp_sync::server::{self, Admitted, Gatekeeper, Refusal, Service};
 use sp_sync::token::Token;
+use sp_sync::{DocumentId, Identity};
 use tokio::task::JoinHandle;
 
 /// Whoever has a token may do everything.
@@ -39,4 +42,16 @@ impl Drop for Served {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+#[tokio::test]
+async fn a_client_that_has_just_come_knows_what_time_it_is() {
+    let served = Served::over(Memory::new()).await;
+    let id = DocumentId::new("old").unwrap();
+    let write = Write { document: Arc::default(), expect: Expect::Absent, ttl: Ttl::Keep };
+    let made = super::remote(&served.uri).write(&id, write).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let read = super::remote(&served.uri).read(&id).await.unwrap().unwrap();
+    // A service says it to the second.
+    assert!(read.at.0 >= made.at.0 + 1_400, "{} ms", read.at.0 - made.at.0);
 }

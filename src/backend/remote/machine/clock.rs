@@ -6,7 +6,8 @@ use crate::backend::BackendTime;
 use crate::twilsock::sync::Timestamp;
 
 /// A clock that is never ahead of the service's, so that what has expired here has expired there. It lags by as much as
-/// the quickest answer took, or by the age of the newest change as long as this client has seen none happen.
+/// the quickest answer took; until this client has seen a change happen, by a second, which is how exactly a service says
+/// the time when a connection is opened; and where it does not say it, by the age of the newest change.
 #[derive(Debug)]
 pub(super) struct Clock {
     began: Instant,

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use super::super::{BackendError, Write};
 use crate::id::DocumentId;
 use crate::limits::{REMOTE_RETRY_MAX, REMOTE_RETRY_MIN, SYNC_SUBSCRIPTION_BATCH_MAX};
+use crate::time::Timestamp;
 use crate::token::Token;
 use crate::twilsock::client_session::{ClientSession, Moment, Output as Said, Settings, Ticket, TokenWanted};
 use asking::Asked;
@@ -141,7 +142,9 @@ impl Machine {
         self.settle(moment);
     }
 
-    pub(super) fn socket_opened(&mut self, attempt: u64, moment: Moment) {
+    /// `date` is what the service's clock said then, if it said so.
+    pub(super) fn socket_opened(&mut self, attempt: u64, date: Option<Timestamp>, moment: Moment) {
+        self.clock.saw(date, moment.now);
         if let Some(session) = &mut self.session {
             session.socket_opened(attempt, moment);
         }

@@ -22,6 +22,8 @@ struct Bench {
     machine: Machine,
     now: Instant,
     attempt: u64,
+    /// What the service says when a socket is opened.
+    date: Option<Timestamp>,
     /// Requests that were sent and not answered.
     asked: VecDeque<(String, Request)>,
     settled: VecDeque<(Call, Result<Settled, BackendError>)>,
@@ -38,6 +40,7 @@ impl Bench {
             machine,
             now,
             attempt: 0,
+            date: None,
             asked: VecDeque::new(),
             settled: VecDeque::new(),
             told: VecDeque::new(),
@@ -65,7 +68,7 @@ impl Bench {
             match output {
                 Output::Connect(attempt) => {
                     self.attempt = attempt;
-                    self.machine.socket_opened(attempt, self.moment());
+                    self.machine.socket_opened(attempt, self.date, self.moment());
                 }
                 Output::Send(frame) | Output::Acknowledge(frame) => self.sent(&frame),
                 Output::Drop(_) => self.asked.clear(),

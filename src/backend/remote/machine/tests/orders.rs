@@ -74,6 +74,17 @@ fn a_removal_of_a_revision_never_removes_a_newer_one() {
 }
 
 #[test]
+fn a_document_that_nobody_has_changed_for_long_is_not_read_in_the_past() {
+    let mut bench = Bench::new();
+    bench.date = Some(Timestamp::from_unix_ms(9_000_000));
+    let call = bench.call(|machine, call, moment| machine.read(id(), call, moment));
+    let old = DocumentResource { date_updated: Some(Timestamp::from_unix_ms(5_000)), ..resource(0) };
+    bench.answer("GET", &Response::json(200, old.payload(Some("{}"))));
+    let Ok(Settled::Read(Some(stored))) = bench.settled(call) else { panic!() };
+    assert_eq!((stored.at.0, stored.updated.0), (9_000_000, 5_000));
+}
+
+#[test]
 fn a_request_without_an_answer_costs_the_connection() {
     let mut bench = Bench::new();
     let call = bench.call(|machine, call, moment| machine.write(id(), write(Expect::Absent), call, moment));
