@@ -381,7 +381,7 @@ pub const SERVER_SIDS_PAUSE: Duration = Duration::from_millis(250);
 
 /// Bytes of the buffer through which a server reads a connection. Smaller takes more system calls for long frames;
 /// larger costs every idle connection so much.
-pub const SERVER_READ_BUFFER_BYTES: usize = 4_096;
+pub const SERVER_READ_BUFFER_BYTES: usize = 2_048;
 
 /// Bytes of frames that a server puts together before it writes them to a connection.
 pub const SERVER_WRITE_BUFFER_BYTES: usize = 16_384;

@@ -117,13 +117,13 @@ impl Document {
         }
     }
 
-    /// The same for a text that is shared. It is kept for [`Document::to_json`] when it is compact already.
+    /// The same for a text that is shared. It is kept for [`Document::to_json`] when that would write the same.
     ///
     /// # Errors
     /// As [`Document::from_json`].
     pub fn from_shared(text: &Arc<str>) -> Result<Self> {
         let document = Self::from_json(text)?;
-        if document.size_bytes() == text.len() {
+        if size::is_written_as(&document, text) {
             // Nothing else makes it: the document is new.
             let _ = document.lazy.text.set(text.clone());
         }

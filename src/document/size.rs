@@ -26,6 +26,27 @@ pub(super) fn json_len<T: Serialize + ?Sized>(value: &T) -> usize {
     }
 }
 
+/// Fails at the first byte that is another.
+struct Comparison<'a>(&'a [u8]);
+
+impl io::Write for Comparison<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether `value` is written as this text. Equal lengths would not do: a number may be written longer than it was read,
+/// and so make up for white space or for a key that stands twice.
+pub(super) fn is_written_as<T: Serialize + ?Sized>(value: &T, text: &str) -> bool {
+    let mut rest = Comparison(text.as_bytes());
+    serde_json::to_writer(&mut rest, value).is_ok() && rest.0.is_empty()
+}
+
 /// Bytes that `text` takes as a JSON string. Most texts here have nothing to escape: then it is as long as it is.
 pub(super) fn text_len(text: &str) -> usize {
     let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
@@ -48,6 +69,19 @@ pub(super) const fn digits(number: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_same_bytes_are_the_same_text() {
+        for (text, same) in [
+            (r#"{"n":1}"#, true),
+            (r#"{"n":1} "#, false),
+            (r#"{"n":1e5,   "b":1}"#, false),
+            (r#"{"n":1e15,"a":1,"a":0    }"#, false),
+        ] {
+            let value: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert_eq!(is_written_as(&value, text), same, "{text}");
+        }
+    }
 
     #[test]
     fn a_text_is_counted_as_it_is_written() {

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use super::files::in_session;
 use super::service::Core;
 use super::{Access, Permissions};
 use crate::backend::{Backend, BackendError, Revision, Stored, Written};
@@ -121,8 +122,10 @@ impl Rights {
         known.get(document).map_or(Permissions::NONE, |rows| self.by(rows, identity, document))
     }
 
+    /// A row decides alone. That of a person counts for the identity that this person has in a session, too.
     fn by(&self, rows: &Rows, identity: &str, document: &str) -> Permissions {
-        rows.get(identity).unwrap_or_else(|| self.rules.may(identity, document))
+        let own = || in_session(identity).and_then(|(_, own)| rows.get(own));
+        rows.get(identity).or_else(own).unwrap_or_else(|| self.rules.may(identity, document))
     }
 
     /// Hears of rows; answers whether they are news.

@@ -140,7 +140,8 @@ impl Wire {
 
     /// Waits for one thing and tells the machine.
     async fn follow(&mut self, shared: &Shared, deadline: Option<Instant>) {
-        let due = self.writer.as_ref().and_then(|writer| writer.due);
+        // What is being written waits for the socket, not for a time.
+        let due = self.writer.as_ref().filter(|writer| !writer.is_dirty).and_then(|writer| writer.due);
         let deadline = [deadline, due].into_iter().flatten().min();
         let happened = tokio::select! {
             // Writing first: acknowledgements must not wait behind a flood that is read. Then time, which must pass

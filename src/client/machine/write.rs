@@ -199,6 +199,11 @@ impl Machine {
             }
             Err(BackendError::Unknown { .. }) => self.lost(flight),
             Err(error) => {
+                if let BackendError::TooLarge { .. } = error {
+                    // The backend takes less than it says: what does not fit must not be tried for ever.
+                    let limit = &mut self.config.rules.document_bytes_max;
+                    *limit = (*limit).min(flight.document.size_bytes().saturating_sub(1));
+                }
                 let renewing = matches!(error, BackendError::TokenExpired) && self.config.renewable;
                 if !error.is_transient() && !renewing {
                     self.answer_carried(flight.carried, &error);

@@ -16,6 +16,7 @@ use crate::catalogue::parse::report::Report;
 use crate::limits::SERVER_FILE_BYTES_MAX;
 
 pub use keys::Keys;
+pub(super) use users::in_session;
 pub use users::{TokenDigest, Users};
 
 /// Why a file cannot be used.

@@ -235,7 +235,7 @@ impl Users {
 }
 
 /// A proctor in an exam session is called by the session's SID and then their own.
-fn in_session(identity: &str) -> Option<(&str, &str)> {
+pub(in crate::server) fn in_session(identity: &str) -> Option<(&str, &str)> {
     (identity.len() == 2 * SID).then(|| identity.split_at_checked(SID)).flatten()
 }
 

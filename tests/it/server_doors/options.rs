@@ -187,6 +187,18 @@ fn what_does_not_go_together_is_told_with_the_next_step() {
         ("serve --check --keys @keys.toml --tls-cert @keys.toml", &["--tls-key <FILE>"]),
         ("serve --check --keys @keys.toml --token-lifetime-s 10", &["--token-lifetime-s", "180 to 86400"]),
         (
+            "serve --check --keys @keys.toml --users @users.toml --token-path /a{",
+            &["--token-path", "letters"],
+        ),
+        (
+            "serve --check --keys @keys.toml --attempt-every-s 18446744073709551615",
+            &["--attempt-every-s", "at most 86400"],
+        ),
+        (
+            "serve --check --keys @keys.toml --write-within-s 18446744073709551615",
+            &["--write-within-s", "at most 86400"],
+        ),
+        (
             "serve --check --keys @keys.toml --users @users.toml --token-path tokens",
             &["--token-path", "slash"],
         ),

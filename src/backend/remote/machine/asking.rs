@@ -176,7 +176,9 @@ impl Machine {
             // The document that was to be written over is gone; perhaps there is another.
             404 => self.look(id, moment),
             413 => {
-                let (size_bytes, limit_bytes) = (document.size_bytes(), self.document_bytes_max);
+                // How much less would do, the service does not say.
+                let size_bytes = document.size_bytes();
+                let limit_bytes = self.document_bytes_max.min(size_bytes.saturating_sub(1));
                 return Err(BackendError::TooLarge { size_bytes, limit_bytes });
             }
             429 => {

@@ -89,6 +89,18 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// Options that are times, by name.
+    pub(super) fn seconds(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("init-within-s", self.init_within_s),
+            ("acknowledge-within-s", self.acknowledge_within_s),
+            ("write-within-s", self.write_within_s),
+            ("drain-within-s", Some(self.drain_within_s)),
+        ]
+        .into_iter()
+        .filter_map(|(name, seconds)| Some((name, seconds?)))
+    }
+
     pub(super) fn limits(&self) -> Limits {
         let mut limits = match self.limits {
             Profile::Default => Limits::default(),

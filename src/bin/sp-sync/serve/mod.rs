@@ -79,4 +79,12 @@ pub(crate) struct Serve {
     bounds: Bounds,
 }
 
+impl Serve {
+    /// Options that are times, by name.
+    fn seconds(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let own = [("leeway-s", self.leeway_s), ("attempt-every-s", self.attempt_every_s)];
+        own.into_iter().chain(self.bounds.seconds())
+    }
+}
+
 pub(crate) use run::run;

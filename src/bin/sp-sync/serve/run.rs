@@ -74,8 +74,8 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
             }
         }
     }
-    drop(service);
-    drop(store);
+    // Whatever holds the store keeps it open.
+    drop((service, operations, store));
     if let Some(file) = file {
         file.close().await;
     }
@@ -91,6 +91,9 @@ async fn stop(service: Service, operations: Operations) {
         warn("some connections did not end in time");
     }
 }
+
+/// A day.
+const SECONDS_MAX: u64 = 86_400;
 
 fn look(options: &Serve) -> Outcome<Ready> {
     let Some(path) = &options.keys else {
@@ -123,8 +126,15 @@ fn look(options: &Serve) -> Outcome<Ready> {
     if !(180..=86_400).contains(&options.token_lifetime_s) {
         return Err(Problem::Usage("--token-lifetime-s: tokens live 180 to 86400 seconds".into()));
     }
-    if !options.token_path.starts_with('/') {
-        return Err(Problem::Usage("--token-path: it begins with a slash".into()));
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~/".contains(letter);
+    if !options.token_path.starts_with('/') || !options.token_path.chars().all(is_plain) {
+        let rule = "it begins with a slash, and has letters, digits and `-._~/` only";
+        return Err(Problem::Usage(format!("--token-path: {rule}")));
+    }
+    for (option, seconds) in options.seconds() {
+        if seconds > SECONDS_MAX {
+            return Err(Problem::Usage(format!("--{option}: {seconds} seconds, at most {SECONDS_MAX}")));
+        }
     }
     Ok(Ready { keys, users, tls })
 }
