@@ -20,6 +20,8 @@ class Store {
   revision = 0;
   documents = new Set();
   refuses = () => undefined;
+  // Hears what was stored.
+  held = () => {};
 
   async open(identity, options = {}) {
     const document = new SharedDocument(this);
@@ -65,6 +67,7 @@ class SharedDocument {
       if (seen === store.revision) {
         store.data = JSON.parse(text);
         store.revision += 1;
+        store.held(text);
         for (const other of store.documents) {
           if (other !== this) setImmediate(() => other.lastEventId < store.revision && other.tell());
         }
@@ -126,9 +129,39 @@ const stopped = async (how, second) => {
 
 const SECOND = ['lockScreen', { message: 'second' }];
 
+// The listener goes so many microtasks after the start of an at-most-once action was written.
+const stoppedOnce = async (how) => {
+  for (let count = 0; count < 20; count += 1) {
+    const store = new Store();
+    const executor = await store.open('executor');
+    const adder = await store.open('adder');
+    const attempts = [];
+    const off = executor.on('extensionActionsAdded', (_, { attempt }) => void attempts.push(attempt));
+    let gone;
+    store.held = (text) => {
+      if (text.includes('"once"')) gone ??= microtasks(count).then(() => (how === 'close' ? executor.close() : off()));
+    };
+    await adder.addAction('injectPassword');
+    await until(() => gone !== undefined);
+    await gone;
+    await until(() => store.data._sp?.claims === undefined);
+    const place = `${how} after ${count} microtasks: seen ${attempts.length}, waiting ${store.waiting()}`;
+    assert.equal(attempts.length + store.waiting().length, 1, `lost or twice, ${place}`);
+    adder.on('extensionActionsAdded', (_, { attempt }) => void attempts.push(attempt));
+    await until(() => store.isWorkedOff);
+    assert.deepEqual(attempts, [1], place);
+  }
+};
+
 const scenes = {
-  off: () => stopped('off', SECOND),
-  close: () => stopped('close', SECOND),
+  off: async () => {
+    await stopped('off', SECOND);
+    await stoppedOnce('off');
+  },
+  close: async () => {
+    await stopped('close', SECOND);
+    await stoppedOnce('close');
+  },
 
   // A response and an error that the service refuses: each is dropped, and the client goes on writing.
   refusedResponse: async () => {
