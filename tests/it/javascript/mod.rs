@@ -1,5 +1,6 @@
 //! The JavaScript helper of `examples/browser`: it follows the same rules, and shares documents with this crate.
 
+mod attacks;
 mod checks;
 mod heart;
 mod rooms;

@@ -3,7 +3,8 @@
 import { ActionRules, ExecutorNames, type ActionRule, type FieldRule } from '../catalogue';
 import { SpSyncError, type ErrorKind } from './error';
 import type { ActionBody } from './heart/item';
-import { entries, fromEntries, isObject, jsonType, own, type Json, type JsonObject } from './json';
+import { entries, fromEntries, illFormedAt, isObject, jsonType, own, type Json, type JsonObject } from './json';
+import { NESTING_MAX } from './limits';
 import { misfit } from './value';
 
 /** Keys that `info` and responses may not contain (C27). */
@@ -52,6 +53,11 @@ export function plainJson(value: unknown, what: string): JsonObject {
         throw new SpSyncError('Invalid', `${what} cannot be written as JSON`);
     }
     if (!isObject(copy)) throw new SpSyncError('NotAnObject', `${what} must be an object, not ${jsonType(copy)}`);
+    // Deeper ones are refused for that.
+    const field = illFormedAt(copy, NESTING_MAX + 1);
+    if (field !== undefined) {
+        throw new SpSyncError('Invalid', `${what}: \`${field}\` has half a character, as a text cut inside an emoji has`, { field });
+    }
     return copy;
 }
 

@@ -24,7 +24,7 @@ function now(): number {
 }
 
 /** Browsers take no longer wait. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+export const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export class Driver {
     readonly machine: Machine;

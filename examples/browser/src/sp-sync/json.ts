@@ -53,6 +53,26 @@ export function sameJson(a: Json, b: Json): boolean {
         });
 }
 
+/** Half of a surrogate pair. Such a text cannot be written in UTF-8, and services refuse the whole document for it. */
+const HALF_CHARACTER = /\p{Surrogate}/gu;
+
+/** The text with a replacement character for each half of one, as a text that was cut inside an emoji has. */
+export function wellFormed(text: string): string {
+    return text.replace(HALF_CHARACTER, '\ufffd');
+}
+
+/** Where in a value a text or key is that cannot be written in UTF-8, looking so many levels deep. */
+export function illFormedAt(value: Json, levels: number): string | undefined {
+    if (typeof value === 'string') return value === wellFormed(value) ? undefined : '';
+    if (typeof value !== 'object' || value === null || levels === 0) return undefined;
+    for (const [key, inner] of entries(value as JsonObject)) {
+        const name = wellFormed(key);
+        const below = name === key ? illFormedAt(inner, levels - 1) : '';
+        if (below !== undefined) return below === '' ? name : `${name}.${below}`;
+    }
+    return undefined;
+}
+
 /** Whether a value has more levels of arrays and objects than are left. */
 export function isDeeperThan(value: Json, levels: number): boolean {
     if (typeof value !== 'object' || value === null) return false;

@@ -46,5 +46,5 @@ export interface Failure {
     readonly message: string;
 }
 
-/** Why a response was left out. */
-export type Dropped = 'Full' | 'CorruptArray' | 'TooLarge';
+/** Why a response was left out. `Refused`: the service did not take a document with it. */
+export type Dropped = 'Full' | 'CorruptArray' | 'TooLarge' | 'Refused';

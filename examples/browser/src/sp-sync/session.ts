@@ -1,7 +1,7 @@
 import { ExecutorNames, type ActionName, type ExecutorName, type InfoArguments, type RequestName, type ResponseOf } from '../catalogue';
 import { Carrier, type AnyHandler } from './carrier';
 import { checkAction, isExecutor, plainJson, rulesOf, type Checked } from './check';
-import { Driver, type SharedDocument } from './driver';
+import { Driver, TIMER_MAX_MS, type SharedDocument } from './driver';
 import { SpSyncError } from './error';
 import { refuseDeep, refuseReserved } from './heart/apply';
 import { Document } from './heart/document';
@@ -61,8 +61,7 @@ export class SpSync {
 
     private constructor(document: SharedDocument, config: Config, private readonly notice: (notice: Notice) => void) {
         this.driver = new Driver(document, config, {
-            // Later: the machine finishes its step first.
-            start: (start) => queueMicrotask(() => void this.carrier.carryOut(start, this.driver)),
+            start: (start) => this.carrier.start(start, this.driver),
             cancel: this.carrier.cancel,
             notice: (notice) => queueMicrotask(() => this.notice(notice)),
             changed: () => queueMicrotask(() => this.show()),
@@ -161,8 +160,8 @@ export class SpSync {
 
     /**
      * Adds a request and waits for its response (C50). Throws `Timeout` after `timeoutMs`, and withdraws the request then
-     * if nobody has taken it; `Failed` with the executor's own code when its handler failed (C52); otherwise as
-     * `addAction`.
+     * if nobody has taken it (`Infinity`: it waits for as long as the session lives); `Failed` with the executor's own
+     * code when its handler failed (C52); otherwise as `addAction`.
      */
     async request<A extends RequestName & ActionName>(action: A, info: RequestInfo<A>): Promise<ResponseOf[A]> {
         const { timeoutMs, ...fields } = info as { timeoutMs?: number };
@@ -170,7 +169,7 @@ export class SpSync {
         const { respondTo, rule } = checked;
         if (respondTo === undefined) throw new SpSyncError('Invalid', `${action} needs to know where the response goes: respondTo`);
         if (rule.response === undefined) throw new SpSyncError('Invalid', `${action} does not answer: add it with addAction`);
-        const item = await this.ask(checked, respondTo, timeoutMs ?? rule.replyWithinMs);
+        const item = await this.ask(checked, respondTo, patienceOf(timeoutMs ?? rule.replyWithinMs));
         const { error } = item.tag;
         if (error !== undefined) throw new SpSyncError('Failed', `${action} failed: ${error.message}`, { action, code: error.code });
         const answer = entries(item.action ?? {}).filter(([key]) => key !== 'action' && key !== 'executor');
@@ -225,7 +224,7 @@ export class SpSync {
                 tell(value);
             };
             const wait: Wait = { executor, item, respondTo, resolve: settled(resolve), reject: settled(reject) };
-            const timer = setTimeout(() => {
+            const timer = timeoutMs === Infinity ? undefined : setTimeout(() => {
                 if (machine.requests.giveUp(wait)) void this.giveUp(wait, timeoutMs).then(reject);
             }, timeoutMs);
             this.driver.tell((machine, now) => machine.ask(wait, rule.expiresMs, now));
@@ -251,7 +250,12 @@ export class SpSync {
         const view = this.getSync();
         if (sameJson(this.shown, view)) return;
         this.shown = view;
-        for (const listener of this.listeners) listener(structuredClone(view));
+        for (const listener of this.listeners) {
+            // Each by itself: what one throws is the page's to hear of, and keeps nothing from the others.
+            queueMicrotask(() => {
+                if (this.listeners.has(listener)) listener(structuredClone(view));
+            });
+        }
     }
 }
 
@@ -273,9 +277,15 @@ function dataOf(what: string, data: JsonObject): JsonObject {
     return copy;
 }
 
+/** A time to wait as a timer can: none is set for `Infinity`. */
+function patienceOf(timeoutMs: number): number {
+    if (!(timeoutMs >= 0)) throw new SpSyncError('Invalid', 'timeoutMs must be milliseconds, 0 or more', { field: 'timeoutMs' });
+    return timeoutMs === Infinity ? timeoutMs : Math.min(timeoutMs, TIMER_MAX_MS);
+}
+
 function configOf(options: SessionOptions): Config {
     const { identity, leaseMs = LEASE_MS, writesPerSecond = WRITES_PER_SECOND, waitingMax = WAITING_MAX } = options;
-    const isName = (name: string) => name !== '' && [...name].length <= NAME_CHARS_MAX && !/\p{Cc}/u.test(name);
+    const isName = (name: string) => name !== '' && [...name].length <= NAME_CHARS_MAX && !/[\p{Cc}\p{Cs}]/u.test(name);
     if (!isName(identity)) throw new SpSyncError('Invalid', `identity: 1 to ${NAME_CHARS_MAX} characters, no control characters`);
     const instance = options.instance ?? randomText();
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(instance)) throw new SpSyncError('Invalid', 'instance: 1 to 64 of A–Z a–z 0–9 - _');

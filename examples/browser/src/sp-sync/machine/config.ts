@@ -31,8 +31,8 @@ export interface Start {
 export interface Hooks {
     /** Hand this action over; its end is reported with `ended`. */
     readonly start: (start: Start) => void;
-    /** The action is no longer this client's: stop its handler. */
-    readonly cancel: (id: string) => void;
+    /** The action is no longer this client's: stop its handler. Answers whether a handler has seen it. */
+    readonly cancel: (id: string) => boolean;
     readonly notice: (notice: Notice) => void;
     /** The content may look different to the application. */
     readonly changed: () => void;

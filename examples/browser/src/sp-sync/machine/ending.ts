@@ -48,6 +48,26 @@ export function letGo(lane: Lane, running: Running): void {
     }
 }
 
+/** The action was handed over and no handler was there any more. */
+export function unseen(machine: Machine, which: Start): void {
+    const { lane, running } = taken(machine, which);
+    if (lane !== undefined && running !== undefined) letGoUnseen(lane, running);
+}
+
+/** As `letGo`, for an action that no handler has seen: the attempt does not count, also where there is only one. */
+export function letGoUnseen(lane: Lane, running: Running): void {
+    const { id, item, attempt, once, plain } = running;
+    lane.running = undefined;
+    lane.begun.set(id, attempt - 1);
+    if (plain) {
+        lane.removed.unshift({ id, item });
+        lane.puttingBack = true;
+        return;
+    }
+    if (once) lane.once = item;
+    lane.givingBack = { started: undefined };
+}
+
 /** The answer of a failed handler: only for a requester that knows bookkeeping (C52). */
 export function errorResponse(machine: Machine, request: Item, error: Failure): Response | undefined {
     const knows = request.tag.from !== undefined && !machine.state?.document.isForeign;

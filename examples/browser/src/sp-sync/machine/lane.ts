@@ -26,7 +26,8 @@ export interface Running {
 /** An action that has ended here and whose claim is not yet seen to be gone. */
 export interface Ended {
     readonly id: string;
-    readonly response: Response | undefined;
+    /** Taken away when the service refuses it. */
+    response: Response | undefined;
     /** Number of the first write that carried it; every later one carries it too. */
     sent: number | undefined;
     /** The write that carried it last left the response out; nothing in the document tells of that. */

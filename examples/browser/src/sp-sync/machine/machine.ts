@@ -16,7 +16,7 @@ import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, FINISH_LINGER_MS, RENEWALS_PER_LEASE } 
 import { numbered } from '../random';
 import { ServiceClock } from './clock';
 import type { Config, Hooks } from './config';
-import { letGo } from './ending';
+import { letGo, letGoUnseen } from './ending';
 import { understand } from './failure';
 import { Lane } from './lane';
 import { Outbox } from './outbox';
@@ -58,6 +58,8 @@ export class Machine {
     /** The state in which there was no room to take what waits, if that was told. */
     private noRoomTold: number | undefined;
     private closing = false;
+    /** Responses and calls of the application were refused together: the next write carries no calls. */
+    private responsesApart = false;
 
     constructor(readonly config: Config, readonly hooks: Hooks, revision: number, data: JsonObject, dateMs: number, now: number) {
         this.outbox = new Outbox(config.instance);
@@ -121,8 +123,8 @@ export class Machine {
         for (const lane of this.lanes) {
             lane.wanted = false;
             if (lane.running === undefined) continue;
-            this.hooks.cancel(lane.running.id);
-            letGo(lane, lane.running);
+            const seen = this.hooks.cancel(lane.running.id);
+            (seen ? letGo : letGoUnseen)(lane, lane.running);
         }
     }
 
@@ -225,9 +227,9 @@ export class Machine {
         if (base === undefined) return undefined;
         const number = this.number + 1;
         const writer: Writer = { by: this.config.by, instance: this.config.instance, number };
-        const own = this.outbox.next(this.clock, now);
+        const own = this.responsesApart ? [] : this.outbox.next(this.clock, now);
         const derived: Operation[] = [...this.wishes(base.document, now).operations];
-        // Only a write shows the service's time to what waits for it.
+        // Only a write shows the service's time to what waits for it, or that responses are taken.
         if (own.length === 0 && !this.outbox.isEmpty) derived.push({ op: 'Merge', data: {} });
         // Ends and removals first: they make room for what the application adds.
         const { document, outcomes } = apply(base.document, writer, this.config.rules, [...derived, ...own]);
@@ -235,6 +237,7 @@ export class Machine {
         const did = derived.map((operation, place) => ({ operation, outcome: outcomes[place] as Outcome }));
         this.tellNoRoom(base.revision, did);
         if (document === undefined) {
+            this.responsesApart = false;
             this.outbox.answer(own.length);
             return undefined;
         }
@@ -267,6 +270,7 @@ export class Machine {
         this.outbox.flight = undefined;
         // When it was sent: the answer may have come long after others saw the claims.
         this.heldAt = flight.sentAt;
+        this.responsesApart = false;
         this.recovered();
         this.clock.saw(dateMs, now);
         this.clock.isFresh = true;
@@ -282,6 +286,7 @@ export class Machine {
         const { means, error, quiet } = understand(thrown);
         if (means === 'Removed') return this.removed();
         if (means === 'Never' && flight !== undefined) this.outbox.refuse(flight.carried, error);
+        if (means === 'Unfit' && flight !== undefined) this.unfit(flight, error);
         if (means === 'Lost' && flight !== undefined) this.lost(flight);
         this.lookAgain();
         this.outbox.delay(error);
@@ -293,6 +298,22 @@ export class Machine {
         const wait = Math.min(BACKOFF_MIN_MS * 2 ** (this.failures - 1), BACKOFF_MAX_MS);
         // Clients that failed together do not come back together.
         this.pauseUntil = now + wait * (0.8 + 0.4 * Math.random());
+    }
+
+    /**
+     * The service refuses something that the write carried. Responses are tried apart from the application's calls, and
+     * these one by one, so that only what is meant is given up: nothing may keep this client from ever writing again.
+     */
+    private unfit({ carried, derived }: Flight, error: SpSyncError): void {
+        const answers = this.lanes.flatMap(({ ended }) => ended).filter(({ id, response }) => response !== undefined
+            && derived.some(({ operation, outcome }) => operation.op === 'Finish' && operation.id === id && outcome.is === 'Done'));
+        this.responsesApart = answers.length > 0 && carried > 0;
+        if (this.responsesApart || carried > 1) return this.outbox.part(carried);
+        this.outbox.refuse(carried, error);
+        for (const ended of answers) {
+            tellDropped(this, { ...ended, dropped: error.kind === 'TooLarge' ? 'TooLarge' : 'Refused' });
+            ended.response = undefined;
+        }
     }
 
     private lost(flight: Flight): void {

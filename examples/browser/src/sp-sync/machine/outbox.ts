@@ -26,14 +26,18 @@ export class Outbox {
             return settle(new SpSyncError('WriteFailed', message));
         }
         const deadline = now + WRITE_WITHIN_MS;
-        const none = { inDoubtSince: undefined, outcome: undefined, delayedBy: undefined };
+        const none = { alone: false, inDoubtSince: undefined, outcome: undefined, delayedBy: undefined };
         this.waiting.push({ operation, undated, settle, deadline, ...none });
     }
 
-    /** What the next write carries: everything up to the first that needs the service's time while that is not known. */
+    /**
+     * What the next write carries: everything up to the first that needs the service's time while that is not known, or
+     * that goes alone.
+     */
     next(clock: ServiceClock, now: number): readonly Operation[] {
         const operations: Operation[] = [];
         for (const pending of this.waiting) {
+            if (operations.length > 0 && (pending.alone || this.waiting[0]?.alone)) break;
             if (pending.undated !== undefined) {
                 if (!clock.isFresh) break;
                 pending.operation = dated(pending.operation, pending.undated, clock.at(now));
@@ -60,6 +64,11 @@ export class Outbox {
     /** The write was refused for good: so are the operations it carried. */
     refuse(carried: number, error: SpSyncError): void {
         for (const pending of this.waiting.splice(0, carried)) pending.settle?.(inDoubtOr(pending, error));
+    }
+
+    /** Something in the write was refused: each of so many operations is tried alone. */
+    part(carried: number): void {
+        for (const pending of this.waiting.slice(0, carried)) pending.alone = true;
     }
 
     /** The write failed; what waits, waits longer. */

@@ -13,6 +13,8 @@ export interface Pending {
     /** Undefined once its caller has heard: it is still on its way. */
     settle: Settle | undefined;
     readonly deadline: number;
+    /** A write that carried it and more was refused for something in it: it goes alone, to tell whether it is meant. */
+    alone: boolean;
     /** Number of the first write that carried it and whose answer was lost (C29). */
     inDoubtSince: number | undefined;
     /** What it did in the write that carried it last. */
