@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use super::http::{Client, base64};
 use super::{KEY, SECRET, SERVICE, keys_file, users_file};
@@ -143,6 +144,18 @@ async fn a_server_serves_every_door_and_ends_when_asked() {
         assert_eq!(client.ask("GET", path, &[], "").await.status, 200, "{path}");
     }
     assert_eq!(running.end(), (Some(0), "stopped\n".to_owned(), "stopping\n".to_owned()));
+}
+
+#[tokio::test]
+async fn a_server_that_ends_closes_its_store() {
+    let desk = Desk::new();
+    let running = desk.start(&format!("{SERVE} --store file:@documents.db"));
+    let reply = running.rest("POST", "/Documents", "UniqueName=one&Data=%7B%7D").await;
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    let ended = tokio::task::spawn_blocking(move || running.end());
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it ends").unwrap();
+    assert_eq!(ended, (Some(0), "stopped\n".to_owned(), "stopping\n".to_owned()));
+    assert!(!desk.path("documents.db-wal").exists(), "everything is in the one file");
 }
 
 /// What was acknowledged is there after `kill -9`.

@@ -35,7 +35,7 @@ fn table() -> String {
     let help = String::from_utf8(output.stdout).unwrap();
     let (_, options) = help.split_once("Options:\n").unwrap();
     let mut rows: Vec<(String, String, String)> = Vec::new();
-    for line in options.lines().map(str::trim) {
+    for line in options.lines().map(str::trim).take_while(|line| !line.starts_with("-h, --help")) {
         if line.starts_with("--") {
             rows.push((line.to_owned(), String::new(), String::new()));
             continue;
@@ -43,7 +43,7 @@ fn table() -> String {
         let Some((_, text, default)) = rows.last_mut() else { continue };
         match line.strip_prefix("[default: ").and_then(|line| line.strip_suffix(']')) {
             Some(value) => *default = format!("`{value}`"),
-            None if line.is_empty() || line.starts_with("[env: ") || line.starts_with("-h") => {}
+            None if line.is_empty() || line.starts_with("[env: ") => {}
             None if line.starts_with("Possible values:") => text.push(':'),
             None => match line.strip_prefix("- ").and_then(|line| line.split_once(':')) {
                 Some((value, says)) => *text = format!("{text} `{value}` ({})", says.trim()),
@@ -51,8 +51,7 @@ fn table() -> String {
             },
         }
     }
-    let rows = rows.iter().filter(|(option, ..)| option != "--help");
-    let rows = rows.map(|(option, text, default)| format!("| `{option}` | {text} | {default} |\n"));
+    let rows = rows.iter().map(|(option, text, default)| format!("| `{option}` | {text} | {default} |\n"));
     format!("\n| option | what it says | default |\n|---|---|---|\n{}\n", rows.collect::<String>())
 }
 
