@@ -177,13 +177,18 @@ impl Builder {
         let write = Write { document: Arc::new(initial), expect: Expect::Absent, ttl: self.ttl };
         let opening = Opening { backend: &*backend, id: &id, write, settings: &self.settings };
         let within = self.settings.connect_within;
-        let (token, opened, watch) =
-            timeout(within, opening.run(self.tokens.as_deref())).await.map_err(|_| Error::Timeout {
+        let mut failure = None;
+        let opened = timeout(within, opening.run(self.tokens.as_deref(), &mut failure)).await;
+        let in_time = opened.map_err(|_| match failure {
+            Some(failure) => failure.into_error(&backend.facts(), &id),
+            None => Error::Timeout {
                 what: format!("answer of the backend about `{id}`"),
                 after: within,
                 why: "it hangs or is out of reach: look at it, then connect again",
                 retry: Retry::Now,
-            })??;
+            },
+        });
+        let (token, opened, watch) = in_time??;
 
         let facts = backend.facts();
         self.settings.check_rate(facts.writes_per_second)?;
@@ -256,7 +261,12 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    async fn run(self, tokens: Option<&dyn TokenProvider>) -> Result<(Option<Fresh>, Stored, Watch)> {
+    /// Leaves the latest failure behind for whoever does not wait for the end.
+    async fn run(
+        self,
+        tokens: Option<&dyn TokenProvider>,
+        failure: &mut Option<BackendError>,
+    ) -> Result<(Option<Fresh>, Stored, Watch)> {
         let mut is_second = false;
         let mut token = match tokens {
             Some(tokens) => {
@@ -292,6 +302,7 @@ impl Opening<'_> {
             if !error.is_transient() || Instant::now() + wait >= until {
                 return Err(error.into_error(&self.backend.facts(), self.id));
             }
+            *failure = Some(error);
             tokio::time::sleep(wait).await;
         }
     }

@@ -112,8 +112,15 @@ impl Observer {
             line.claimed += claims.len();
             for claim in claims {
                 let Some(id) = claim.id() else { continue };
-                let same = self.claims.remove(id).filter(|(n, by, _)| (*n, by) == (claim.n, &claim.by));
-                let since = same.map_or(now, |(_, _, since)| since);
+                let since = match self.claims.remove(id) {
+                    Some((n, by, since)) if (n, &by) == (claim.n, &claim.by) => since,
+                    before => {
+                        // Another attempt is another claim.
+                        let ended = before.map(|(_, _, since)| now.saturating_duration_since(since));
+                        ended.into_iter().for_each(|lasted| self.queues.claims.add(lasted));
+                        now
+                    }
+                };
                 line.oldest = [line.oldest, Some(since)].into_iter().flatten().min();
                 seen.insert(id.clone(), (claim.n, claim.by.clone(), since));
             }
@@ -182,7 +189,7 @@ mod tests {
         );
         let claimed = |n: u32| {
             document(&format!(
-                r#"{{"extensionActions":[{item}],"_sp":{{"v":1,"c":{{"extension":[{{"by":"a#1","n":{n},"t":0,"a":{{"action":"a","executor":"extension","_sp":{{"id":"i1"}}}}}}]}}}}}}"#
+                r#"{{"extensionActions":[{item}],"_sp":{{"v":1,"claims":{{"extension":[{{"by":"a#1","n":{n},"t":0,"a":{{"action":"a","executor":"extension","_sp":{{"id":"i1"}}}}}}]}}}}}}"#
             ))
         };
         assert_eq!(claimed(1).claims("extension").len(), 1);

@@ -309,6 +309,12 @@ async fn opening_ends_when_the_backend_never_answers() {
         );
         assert_eq!(error.retry(), Retry::Now);
     }
+
+    // What was said before it fell silent is told.
+    let mut fates = [Fate::Unavailable].into_iter();
+    let link = Link::planned(&Memory::new(), move |_| fates.next().unwrap_or(Fate::Hang));
+    let error = builder(link, "a").connect().await.unwrap_err();
+    assert_eq!(error.to_string(), "memory: asking the store failed: the link is down: wait for it");
 }
 
 /// C1: what no waiting mends is told at once.
