@@ -76,6 +76,13 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest wait after a backend failure.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
+/// First wait before a client asks again for what the backend refused to its identity; doubled up to
+/// [`REFUSED_BACKOFF_MAX`], each with ± 20 % jitter. Default of a setting.
+pub const REFUSED_BACKOFF_MIN: Duration = Duration::from_secs(30);
+
+/// The longest wait after a refusal. Default of a setting.
+pub const REFUSED_BACKOFF_MAX: Duration = Duration::from_secs(120);
+
 /// How long a client waits for its pending writes when it closes. Default of a setting.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 

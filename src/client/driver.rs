@@ -248,7 +248,8 @@ impl Driver {
             Command::GiveUp(key, reply) => self.machine.give_up(key, reply, now),
             Command::Resume => {
                 self.machine.resume();
-                if self.watch.is_none() && self.watching.is_none() {
+                // Also when it waits out a refusal.
+                if self.watch.is_none() {
                     self.watch_after(Duration::ZERO);
                 }
             }
@@ -273,7 +274,11 @@ impl Driver {
         }
         // Without a token every connection would be refused; installing one resumes (C8).
         if !self.machine.waits_for_token() {
-            self.watch_after(self.shared.settings.backoff(self.watch_failures));
+            let rest = self
+                .machine
+                .rests_until()
+                .map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+            self.watch_after(rest.max(self.shared.settings.backoff(self.watch_failures)));
         }
     }
 

@@ -111,7 +111,8 @@ pub enum Notice {
     },
     /// The access token has expired and no new one could be had (C8).
     TokenExpired,
-    /// The identity was refused, or another client took its place (C63). Writes fail until the next token.
+    /// The identity was refused, or another client took its place (C63). Calls fail with it at once; what was refused
+    /// is tried again every half minute at first and every two minutes later, and at once with another token.
     Refused {
         /// The backend's code.
         code: i64,
@@ -123,7 +124,7 @@ pub enum Notice {
         /// The failure.
         error: Error,
     },
-    /// The backend works again.
+    /// The backend works again, or allows what it had refused.
     BackendWorking,
     /// The document was removed or has expired. All streams end.
     Removed,

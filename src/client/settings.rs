@@ -36,6 +36,12 @@ pub struct Settings {
     pub backoff_min: Duration,
     /// Longest wait after a backend failure. Default 30 s.
     pub backoff_max: Duration,
+    /// First wait before the backend is asked again for what it refused to this identity, doubled up to
+    /// [`refused_backoff_max`](Self::refused_backoff_max). Default 30 s. Too short: a client without rights presses the
+    /// backend; too long: a right that was given back is noticed late.
+    pub refused_backoff_min: Duration,
+    /// The longest such wait. Default 2 minutes.
+    pub refused_backoff_max: Duration,
 }
 
 impl Default for Settings {
@@ -54,6 +60,8 @@ impl Default for Settings {
             token_renew_before: limits::TOKEN_RENEW_BEFORE,
             backoff_min: limits::BACKOFF_MIN,
             backoff_max: limits::BACKOFF_MAX,
+            refused_backoff_min: limits::REFUSED_BACKOFF_MIN,
+            refused_backoff_max: limits::REFUSED_BACKOFF_MAX,
         }
     }
 }
@@ -76,6 +84,8 @@ impl Settings {
         within("token_renew_before", self.token_renew_before, Duration::ZERO)?;
         within("backoff_min", self.backoff_min, least)?;
         within("backoff_max", self.backoff_max, self.backoff_min)?;
+        within("refused_backoff_min", self.refused_backoff_min, least)?;
+        within("refused_backoff_max", self.refused_backoff_max, self.refused_backoff_min)?;
         if !(1..=ATTEMPTS_MOST).contains(attempts_max) {
             return Err(wrong("attempts_max", format!("it must be 1 to {ATTEMPTS_MOST}")));
         }
@@ -116,6 +126,11 @@ impl Settings {
     /// The wait after `failures` failures of the backend in a row, before jitter.
     pub(crate) fn backoff(&self, failures: u32) -> Duration {
         doubled(self.backoff_min, failures.saturating_sub(1), self.backoff_max)
+    }
+
+    /// The wait after the backend has refused something `times` in a row, before jitter.
+    pub(crate) fn refused_backoff(&self, times: u32) -> Duration {
+        doubled(self.refused_backoff_min, times.saturating_sub(1), self.refused_backoff_max)
     }
 }
 

@@ -70,7 +70,7 @@ impl Machine {
         room: Option<Room>,
         now: Instant,
     ) {
-        let refusal = match (&self.state, &self.pause.refused) {
+        let refusal = match (&self.state, self.refusal(now)) {
             (None, _) => Some(self.gone()),
             (_, Some(error)) => Some(error.clone()),
             _ => None,

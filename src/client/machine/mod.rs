@@ -10,6 +10,7 @@ mod clock;
 mod ending;
 mod lane;
 mod pending;
+mod refusal;
 mod remembered;
 mod removed;
 mod report;
@@ -41,6 +42,7 @@ use crate::id::{ActionId, DocumentId, Executor};
 use clock::BackendClock;
 use lane::Lane;
 use pending::{Flight, Pending};
+use refusal::{Asked, Refusal};
 use request::Requests;
 
 /// How far ahead of the document an earlier life's write numbers may have been. It had one write on its way.
@@ -171,8 +173,8 @@ struct Pause {
     failures: u32,
     /// A failure was told; that it works again is to be told too.
     told: bool,
-    /// Writes are refused until a new token: expired, or not allowed.
-    refused: Option<Error>,
+    /// What the backend refused last, until it takes the like again.
+    refused: Option<Refusal>,
     /// A new token is being asked for.
     renewing: bool,
 }
@@ -308,6 +310,7 @@ impl Machine {
         let before = self.state.as_ref().map(|state| state.revision);
         match change {
             Change::Updated(stored) => {
+                self.allowed(Asked::Read);
                 if self.pause.failures == 0 {
                     self.tell_working();
                 }
@@ -324,7 +327,7 @@ impl Machine {
         let covered = self.reading.take();
         match result {
             Ok(Some(stored)) => {
-                self.recovered();
+                self.recovered(Asked::Read);
                 self.clock.saw(stored.at, now);
                 self.fresh_to = self.fresh_to.max(covered.unwrap_or(0));
                 let same = self.state.as_ref().is_some_and(|state| state.revision == stored.revision);
@@ -334,14 +337,14 @@ impl Machine {
                 }
             }
             Ok(None) => self.removed(),
-            Err(error) => self.failed(error, now),
+            Err(error) => self.failed(error, Asked::Read, now),
         }
     }
 
     /// The watch has failed; a new one is on its way. Only a refusal changes what this client does.
     pub(crate) fn watch_failed(&mut self, error: BackendError, now: Instant) {
         match error {
-            BackendError::TokenExpired | BackendError::Refused { .. } => self.failed(error, now),
+            BackendError::TokenExpired | BackendError::Refused { .. } => self.failed(error, Asked::Read, now),
             error => {
                 let error = error.into_error(&self.config.facts, &self.config.id);
                 self.tell_failing(&error);
@@ -353,16 +356,6 @@ impl Machine {
     pub(crate) fn resume(&mut self) {
         self.pause = Pause::default();
         self.ask_to_read();
-    }
-
-    /// No token can be had (C8): writes fail until one is installed.
-    pub(crate) fn token_expired(&mut self) {
-        self.refuse(Error::TokenExpired, Notice::TokenExpired);
-    }
-
-    /// Whether nothing succeeds until a token is installed: no use in connecting again (C8).
-    pub(crate) fn waits_for_token(&self) -> bool {
-        self.pause.renewing || self.pause.refused.is_some()
     }
 
     fn is_plain(&self) -> bool {
@@ -459,11 +452,12 @@ impl Machine {
         }
     }
 
-    fn random(&mut self) -> u64 {
+    /// From `least` to 0.4 more: clients that failed together do not come back together.
+    fn jitter(&mut self, least: f64) -> f64 {
         self.jitter ^= self.jitter << 13;
         self.jitter ^= self.jitter >> 7;
         self.jitter ^= self.jitter << 17;
-        self.jitter
+        least + 0.4 * f64::from(u16::try_from(self.jitter & 0xffff).unwrap_or(0)) / 65_535.0
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::lane::{View, Wishes};
 use super::pending::{Answer, Asker, Flight, Pending};
+use super::refusal::Asked;
 use super::{Effect, Lane, Machine};
 use crate::backend::{BackendError, Expect, Revision, Ttl, Write, Written};
 use crate::catalogue::{Catalogue, Repeat};
@@ -35,6 +36,14 @@ impl Machine {
             return wake;
         }
         if self.waits_for_token() {
+            return wake;
+        }
+        if let Some(until) = self.rests_until().filter(|until| *until > now) {
+            later(until);
+            return wake;
+        }
+        if self.has_to_probe() {
+            self.ask_to_read();
             return wake;
         }
         let (wishes, number) = self.wishes(now);
@@ -174,7 +183,7 @@ impl Machine {
             Ok(written) => {
                 // When it was sent: the answer may have come long after others saw the claims.
                 self.held_at = flight.sent_at;
-                self.recovered();
+                self.recovered(Asked::Write);
                 self.clock.saw(written.at, now);
                 for pending in self.take_carried(flight.carried) {
                     let outcome = pending.outcome.unwrap_or(Ok(Outcome::Done));
@@ -208,7 +217,7 @@ impl Machine {
                 if !error.is_transient() && !renewing {
                     self.answer_carried(flight.carried, &error);
                 }
-                self.failed(error, now);
+                self.failed(error, Asked::Write, now);
                 // A state that the watch told of meanwhile may show an earlier write whose answer was lost.
                 self.settle_doubts();
             }
@@ -282,7 +291,7 @@ impl Machine {
     }
 
     /// A read or write has failed: wait and try again, or stop until somebody helps.
-    pub(super) fn failed(&mut self, error: BackendError, now: Instant) {
+    pub(super) fn failed(&mut self, error: BackendError, asked: Asked, now: Instant) {
         let seen = error.clone().into_error(&self.config.facts, &self.config.id);
         match &error {
             BackendError::TokenExpired if self.config.renewable => {
@@ -294,10 +303,7 @@ impl Machine {
                 return;
             }
             BackendError::TokenExpired => return self.token_expired(),
-            BackendError::Refused { code, message } => {
-                let notice = Notice::Refused { code: *code, message: message.clone() };
-                return self.refuse(seen, notice);
-            }
+            BackendError::Refused { .. } => return self.not_allowed(&error, asked, now),
             // Waited out, and not worth telling (C57).
             BackendError::RateLimited { .. } => {}
             _ => self.tell_failing(&seen),
@@ -306,18 +312,18 @@ impl Machine {
             pending.delayed_by = Some(seen.clone());
         }
         self.pause.failures = self.pause.failures.saturating_add(1);
-        let asked = match error {
+        let told = match error {
             BackendError::RateLimited { retry_after } => retry_after.map(|wait| wait.min(SETTING_MAX)),
             _ => None,
         };
-        let wait = asked.unwrap_or_else(|| self.config.settings.backoff(self.pause.failures));
-        // Clients that failed together do not come back together: ± 20 %, but never earlier than asked.
-        let least = if asked.is_some() { 1.0 } else { 0.8 };
-        let jitter = least + 0.4 * f64::from(u16::try_from(self.random() & 0xffff).unwrap_or(0)) / 65_535.0;
+        let wait = told.unwrap_or_else(|| self.config.settings.backoff(self.pause.failures));
+        // ± 20 %, but never earlier than the backend says.
+        let jitter = self.jitter(if told.is_some() { 1.0 } else { 0.8 });
         self.pause.until = Some(now + wait.mul_f64(jitter));
     }
 
-    pub(super) fn recovered(&mut self) {
+    pub(super) fn recovered(&mut self, asked: Asked) {
+        self.allowed(asked);
         self.tell_working();
         self.pause.failures = 0;
         self.pause.until = None;
@@ -333,19 +339,6 @@ impl Machine {
         if std::mem::take(&mut self.pause.told) {
             self.effects.push_back(Effect::Notice(Notice::BackendWorking));
         }
-    }
-
-    /// Nothing can be written until a new token: callers hear it at once, what was accepted for executors stays.
-    pub(super) fn refuse(&mut self, error: Error, notice: Notice) {
-        if self.pause.refused.is_none() {
-            self.effects.push_back(Effect::Notice(notice));
-        }
-        for pending in std::mem::take(&mut self.waiting) {
-            let error = in_doubt_or(pending.in_doubt_since, &pending.operation, &error);
-            self.tell(pending.asker, Err(error));
-        }
-        self.pause.refused = Some(error);
-        self.pause.renewing = false;
     }
 
     /// Operations that have waited too long are answered with what delays them. Those on their way just now may still
@@ -408,7 +401,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 /// The error, unless an earlier write may have carried the operation out.
-fn in_doubt_or(in_doubt_since: Option<u64>, operation: &Operation, error: &Error) -> Error {
+pub(super) fn in_doubt_or(in_doubt_since: Option<u64>, operation: &Operation, error: &Error) -> Error {
     match in_doubt_since {
         Some(_) => Error::MaybeApplied { what: operation.verb() },
         None => error.clone(),

@@ -14,6 +14,15 @@ use super::party::Party;
 use super::service;
 use crate::server_doors::http::{Client, Reply, base64};
 use crate::server_doors::{KEY, SECRET, keys};
+#[cfg(feature = "remote")]
+use {
+    super::LONG,
+    sp_sync::backend::Remote,
+    sp_sync::token::Token,
+    sp_sync::{DocumentId, Identity, Notice, Settings, SyncClient},
+    tokio::time::timeout,
+    tokio_stream::StreamExt as _,
+};
 
 /// A server where rows count, with the REST doors beside it.
 struct Site {
@@ -363,4 +372,42 @@ async fn rows_set_at_the_same_time_are_all_kept() {
     }
     let listed = site.rest("GET", "/seat/Permissions", "").await.json();
     assert_eq!(listed["permissions"].as_array().unwrap().len(), 32);
+}
+
+/// A Rust client tells of a right that was taken away, and goes on by itself when it is given back (C63).
+#[cfg(feature = "remote")]
+#[tokio::test]
+async fn a_client_goes_on_when_a_right_that_was_taken_away_is_given_back() {
+    let site = Site::over(Memory::new()).await;
+    site.make("seat").await;
+    site.allow("seat", "ana", "rw").await;
+    let uri = format!("ws://{}/v3/wsconnect", site.at);
+    let short = Duration::from_millis(50);
+    let settings =
+        Settings { refused_backoff_min: short, refused_backoff_max: 2 * short, ..Settings::default() };
+    let client = SyncClient::builder()
+        .backend(Remote::builder().uri(uri).token(Token::new("ana")).unpaced().build().unwrap())
+        .document_id(DocumentId::new("seat").unwrap())
+        .identity(Identity::new("ana").unwrap())
+        .settings(settings)
+        .connect()
+        .await
+        .unwrap();
+    let (mut notices, mut updates) = (client.events().notices(), client.events().sp_sync_doc_updated());
+    let mut told = async || timeout(LONG, notices.next()).await.expect("a notice").unwrap().unwrap();
+    let mut until = async |n: u64| {
+        while updates.next().await.unwrap().unwrap().data().get("n") != Some(&json!(n)) {}
+    };
+    site.allow("seat", "ana", "").await;
+    assert!(matches!(told().await, Notice::Refused { code: 54_007, .. }));
+    // Several tries are refused.
+    tokio::time::sleep(6 * short).await;
+    site.write("seat", 7).await;
+    assert!(!client.get_sync().await.unwrap().data().contains_key("n"));
+    site.allow("seat", "ana", "rw").await;
+    assert!(matches!(told().await, Notice::BackendWorking));
+    timeout(LONG, until(7)).await.expect("what was missed is told");
+    client.set_sync(json!({ "mine": 1 })).await.unwrap();
+    site.write("seat", 8).await;
+    timeout(LONG, until(8)).await.expect("the stream goes on");
 }

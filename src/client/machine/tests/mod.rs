@@ -2,6 +2,7 @@
 
 mod doubt;
 mod pace;
+mod refusals;
 mod states;
 
 use std::sync::Arc;
