@@ -60,7 +60,7 @@ impl Dialer {
             return Ok(Box::new(stream));
         }
         let name = ServerName::try_from(address.host.clone())
-            .map_err(|_| io::Error::other(format!("`{}` is no name of a host", address.host)))?;
+            .map_err(|_| unusable(format!("`{}` is no name of a host", address.host)))?;
         let connector = TlsConnector::from(self.trust.config().await?);
         let stream = connector.connect(name, stream).await;
         Ok(Box::new(stream.map_err(|error| told("TLS with", &address.host, address.port, &error))?))
@@ -73,6 +73,17 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     // Small frames that wait for their answer are all there is.
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// Whether the next attempt fails in the same way until somebody mends a certificate, a setting or an address.
+pub(crate) fn is_lasting(error: &io::Error) -> bool {
+    // What TLS refuses is invalid data: a certificate, or bytes that are not TLS.
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+}
+
+/// A failure of what was set, not of the network.
+pub(crate) fn unusable(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// The same failure with what was attempted, and on what.

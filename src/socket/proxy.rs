@@ -8,7 +8,7 @@ use hyper::Uri;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Address, tcp};
+use super::{Address, tcp, unusable};
 use crate::limits::PROXY_ANSWER_BYTES_MAX;
 
 /// Which proxy, for which address.
@@ -43,7 +43,7 @@ impl Proxies {
         let named = if address.tls { &self.with_tls } else { &self.without_tls };
         match named {
             Some(named) if !address.is_loopback() && !self.excepts(address) => {
-                Proxy::read(named).map(Some).map_err(io::Error::other)
+                Proxy::read(named).map(Some).map_err(unusable)
             }
             _ => Ok(None),
         }
@@ -120,12 +120,13 @@ impl Proxy {
         }
         let first = String::from_utf8_lossy(&answer);
         let first = first.lines().next().unwrap_or_default();
-        match first.split(' ').nth(1) {
-            Some(code) if code.starts_with('2') => Ok(stream),
-            _ => Err(io::Error::other(format!(
-                "the proxy {}:{} does not connect to {to}: {first}",
-                self.host, self.port
-            ))),
+        let code = first.split(' ').nth(1).unwrap_or_default();
+        let why = || format!("the proxy {}:{} does not connect to {to}: {first}", self.host, self.port);
+        match code.chars().next() {
+            Some('2') => Ok(stream),
+            // It wants another password, or forbids this.
+            Some('4') => Err(unusable(why())),
+            _ => Err(io::Error::other(why())),
         }
     }
 }

@@ -11,6 +11,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::unusable;
+
 /// The system's certificates and perhaps a file of one's own, read at first use.
 #[derive(Clone)]
 pub(super) struct Trust {
@@ -45,7 +47,7 @@ fn read(ca_file: Option<&Path>) -> io::Result<ClientConfig> {
     // Certificates that cannot be read are those that no connection needed so far.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {
-        let failed = |error: &dyn fmt::Display| io::Error::other(format!("{}: {error}", path.display()));
+        let failed = |error: &dyn fmt::Display| unusable(format!("{}: {error}", path.display()));
         let mut own = 0;
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))? {
             roots.add(certificate.map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
@@ -56,7 +58,7 @@ fn read(ca_file: Option<&Path>) -> io::Result<ClientConfig> {
         }
     }
     if roots.is_empty() {
-        return Err(io::Error::other(
+        return Err(unusable(
             "the system has no certificates: install its ca-certificates, or name a ca_file",
         ));
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::http::header::DATE;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -17,9 +18,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::link::Shared;
-use super::machine::Output;
+use super::machine::{Failure, Output};
 use crate::limits::{REMOTE_ACKNOWLEDGE_WITHIN, REMOTE_FAREWELL_WITHIN};
-use crate::socket::{Address, Dialer, Socket};
+use crate::socket::{self, Address, Dialer, Socket};
 use crate::time::Timestamp;
 use crate::twilsock::frame::Encoded;
 
@@ -132,7 +133,7 @@ impl Wire {
         self.writer.as_ref().is_some_and(|writer| writer.is_dirty)
     }
 
-    fn fail(&mut self, why: Option<String>, shared: &Shared) {
+    fn fail(&mut self, why: Option<Failure>, shared: &Shared) {
         let attempt = self.attempt;
         *self = Self { attempt, ..Self::default() };
         shared.quietly(|state, moment| state.machine.socket_failed(attempt, why, moment));
@@ -174,9 +175,12 @@ impl Wire {
             }
             // Twilsock: text is no frame; pings and pongs of this level mean nothing.
             Happened::Heard(Some(Ok(message))) if !matches!(message, Message::Close(_)) => {}
-            Happened::Opened(Err(error))
-            | Happened::Written(Err(error))
-            | Happened::Heard(Some(Err(error))) => self.fail(Some(error.to_string()), shared),
+            Happened::Opened(Err(error)) => {
+                self.fail(Some(Failure { why: error.to_string(), is_lasting: is_lasting(&error) }), shared);
+            }
+            Happened::Written(Err(error)) | Happened::Heard(Some(Err(error))) => {
+                self.fail(Some(Failure { why: error.to_string(), is_lasting: false }), shared);
+            }
             Happened::Heard(_) => self.fail(None, shared),
         }
     }
@@ -246,13 +250,28 @@ async fn open(place: Place) -> Result<Opened, Error> {
     let opened = client_async_with_config(place.uri.as_str(), socket, Some(config)).await;
     opened.map(|(connection, response)| (Box::new(connection), date(&response))).map_err(
         |error| match error {
-            Error::Http(response) => Error::Io(io::Error::other(format!(
-                "the service answers {} instead of a WebSocket",
-                response.status()
-            ))),
+            Error::Http(response) => {
+                let status = response.status();
+                let why = format!("the service answers {status} instead of a WebSocket: look at its address");
+                // Twilsock: 429 passes, as whatever is the server's fault.
+                match status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429) {
+                    true => Error::Io(socket::unusable(why)),
+                    false => Error::Io(io::Error::other(why)),
+                }
+            }
             other => other,
         },
     )
+}
+
+/// Whether opening fails in the same way until somebody mends something.
+fn is_lasting(error: &Error) -> bool {
+    match error {
+        Error::Io(error) => socket::is_lasting(error),
+        // What answers there does not even speak HTTP.
+        Error::Url(_) | Error::HttpFormat(_) | Error::Protocol(ProtocolError::HttparseError(_)) => true,
+        _ => false,
+    }
 }
 
 /// When an answer was given, to the second.

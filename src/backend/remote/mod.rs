@@ -21,7 +21,8 @@
 //! One connection carries any number of documents; clones share it. It is made at the first call, and made anew for as long
 //! as a clone or a watch lives, after 1 s, then 2, 4 … up to 2 minutes, each ± 20 %, or as the service asks; after 4 s at
 //! most where the connection before had a request answered. What was missed meanwhile is told when it is back, and who
-//! waits in vain hears why there is no connection.
+//! waits in vain hears why there is no connection: at once where waiting cures nothing, as with a certificate that is
+//! not believed or an address where no such service is ([`BackendError::Fatal`]).
 //!
 //! # How it keeps the contract
 //!

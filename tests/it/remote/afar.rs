@@ -13,7 +13,7 @@ use sp_sync::{Identity, SyncClient};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::causes::{impatient, until_told};
+use super::causes::{patient, told_at_once};
 use super::*;
 use crate::server_doors::{ACCOUNT, SERVICE, keys, tls_file, users};
 
@@ -83,13 +83,17 @@ async fn an_authority_of_ones_own_is_believed_where_it_is_named_and_nowhere_else
         .unwrap();
     client.set_sync(json!({ "step": "headshot" })).await.unwrap();
 
-    let stranger = impatient(&uri).build().unwrap();
     let cause = format!("TLS with localhost:{}: invalid peer certificate: UnknownIssuer", at.port());
-    until_told(&stranger, &cause).await;
-    let broken = impatient(&uri).ca_file(tls_file("first.key.pem")).build().unwrap();
-    until_told(&broken, "first.key.pem: it holds no certificate in PEM form").await;
-    let missing = impatient(&uri).ca_file(tls_file("none.pem")).build().unwrap();
-    until_told(&missing, "none.pem: ").await;
+    told_at_once(patient(&uri).build().unwrap(), &cause).await;
+    let broken = patient(&uri).ca_file(tls_file("first.key.pem")).build().unwrap();
+    told_at_once(broken, "first.key.pem: it holds no certificate in PEM form").await;
+    let missing = patient(&uri).ca_file(tls_file("none.pem")).build().unwrap();
+    told_at_once(missing, "none.pem: ").await;
+    // Opening does not try again for a minute what fails in the same way.
+    let opening = SyncClient::builder().backend(patient(&uri).build().unwrap());
+    let opening = opening.document_id(id(DOCUMENT)).identity(Identity::new(ANA).unwrap()).connect();
+    let error = tokio::time::timeout(Duration::from_secs(10), opening).await.expect("at once").unwrap_err();
+    assert!(error.to_string().contains(&cause) && error.retry() == sp_sync::Retry::Never, "{error}");
 }
 
 /// A proxy that makes tunnels to this machine, whatever name is asked for, and remembers what it was asked.

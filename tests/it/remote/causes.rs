@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 /// What a call says that has waited in vain, once it says this: the first may have waited for too short a time.
-pub(super) async fn until_told(remote: &Remote, cause: &str) {
+async fn until_told(remote: &Remote, cause: &str) {
     let asking = async {
         loop {
             let error = remote.read(&id("a")).await.unwrap_err();
@@ -21,7 +21,19 @@ pub(super) async fn until_told(remote: &Remote, cause: &str) {
     tokio::time::timeout(2 * LONG, asking).await.unwrap_or_else(|_| panic!("nobody was told: {cause}"));
 }
 
-pub(super) fn impatient(uri: &str) -> sp_sync::backend::remote::Builder {
+/// What no waiting cures is told by the first call, long before it would give up waiting.
+pub(super) async fn told_at_once(remote: Remote, cause: &str) {
+    let told = tokio::time::timeout(Duration::from_secs(10), remote.read(&id("a"))).await;
+    let error = told.expect("told at once").unwrap_err();
+    assert!(matches!(error, BackendError::Fatal { .. }) && error.to_string().contains(cause), "{error}");
+}
+
+/// With the usual patience.
+pub(super) fn patient(uri: &str) -> sp_sync::backend::remote::Builder {
+    Remote::builder().uri(uri).token(Token::new("good"))
+}
+
+fn impatient(uri: &str) -> sp_sync::backend::remote::Builder {
     Remote::builder().uri(uri).token(Token::new("good")).queue_within(Duration::from_millis(500))
 }
 
@@ -61,12 +73,16 @@ async fn a_service_that_opens_no_websocket_is_quoted() {
         (b"SSH-2.0-OpenSSH_9.6\r\n", "HTTP"),
     ] {
         let at = saying(words).await;
-        until_told(&impatient(&format!("ws://{at}/v3/wsconnect")).build().unwrap(), cause).await;
+        told_at_once(patient(&format!("ws://{at}/v3/wsconnect")).build().unwrap(), cause).await;
     }
+    // That passes.
+    let at = saying(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await;
+    let remote = impatient(&format!("ws://{at}/v3/wsconnect")).build().unwrap();
+    until_told(&remote, "answers 503 Service Unavailable instead of").await;
     // Plain text where TLS is expected.
     let at = saying(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-    let remote = impatient(&format!("wss://{at}/v3/wsconnect")).build().unwrap();
-    until_told(&remote, &format!("TLS with {at}: received corrupt message")).await;
+    let remote = patient(&format!("wss://{at}/v3/wsconnect")).build().unwrap();
+    told_at_once(remote, &format!("TLS with {at}: received corrupt message")).await;
 }
 
 /// A client hears the same, through the layers above.

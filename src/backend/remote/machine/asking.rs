@@ -57,6 +57,13 @@ pub(super) enum Then {
 
 type Answer = Result<Response, RequestError>;
 
+impl Asked {
+    /// Whether a caller waits for its end.
+    pub(super) fn is_call(&self) -> bool {
+        !matches!(self.what, What::Get(_, Then::Look) | What::Subscribe(_) | What::Cancel)
+    }
+}
+
 impl Machine {
     pub(super) fn ask(&mut self, what: What, request: Request, moment: Moment) {
         let order = self.count();

@@ -68,8 +68,19 @@ pub(super) struct Machine {
     batch_max: usize,
     /// Why there is no connection, as far as is known.
     trouble: Option<String>,
+    /// Why the last attempt failed, and the next would, unless somebody mends something: nobody has to wait for that.
+    defect: Option<BackendError>,
     agenda: BTreeMap<(Instant, Order), Due>,
     outputs: VecDeque<Output>,
+}
+
+/// Why a socket failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    /// In words.
+    pub(super) why: String,
+    /// Whether it will be so until somebody mends something: a certificate, an address.
+    pub(super) is_lasting: bool,
 }
 
 /// Something to do at a certain time, if it still matters then.
@@ -115,6 +126,7 @@ impl Machine {
             batches: HashMap::new(),
             batch_max: SYNC_SUBSCRIPTION_BATCH_MAX,
             trouble: None,
+            defect: None,
             agenda: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
@@ -151,16 +163,30 @@ impl Machine {
         self.settle(moment);
     }
 
-    /// `why` in words, if somebody has said.
-    pub(super) fn socket_failed(&mut self, attempt: u64, why: Option<String>, moment: Moment) {
+    /// With the reason, if somebody has said.
+    pub(super) fn socket_failed(&mut self, attempt: u64, failure: Option<Failure>, moment: Moment) {
         if let Some(session) = &mut self.session {
             session.socket_failed(attempt, moment);
         }
         self.settle(moment);
-        // Better than what the session can say of it.
-        if attempt == self.attempt && why.is_some() {
-            self.trouble = why;
+        let Some(Failure { why, is_lasting }) = failure.filter(|_| attempt == self.attempt) else { return };
+        if is_lasting {
+            self.found_defect(&why);
         }
+        // Better than what the session can say of it.
+        self.trouble = Some(why);
+    }
+
+    /// Whoever waits for the connection is told at once what has to be mended. It is tried again all the same: then the
+    /// next call finds it mended.
+    fn found_defect(&mut self, why: &str) {
+        let defect = BackendError::Fatal {
+            doing: "connecting".into(),
+            why: format!("{why}; once that is mended it is connected by itself"),
+            source: None,
+        };
+        self.defect = Some(defect.clone());
+        self.fail_unsent(&defect, Asked::is_call);
     }
 
     /// The task is gone with whatever socket it had.
@@ -232,6 +258,7 @@ impl Machine {
             match said {
                 Said::Connect(attempt) => {
                     self.attempt = attempt;
+                    self.defect = None;
                     self.outputs.push_back(Output::Connect(attempt));
                 }
                 Said::Send(frame) => self.outputs.push_back(Output::Send(frame)),
@@ -275,14 +302,7 @@ impl Machine {
 
     /// Ends everything that waits, without having been carried out.
     fn deny(&mut self, why: &BackendError) {
-        let tickets: Vec<Ticket> = self.asked.keys().copied().collect();
-        for ticket in tickets {
-            // What was sent is answered, or lost with its connection.
-            let unsent = self.session.as_mut().is_none_or(|session| session.withdraw(ticket));
-            if unsent && let Some(asked) = self.asked.remove(&ticket) {
-                self.fail(asked, why.clone());
-            }
-        }
+        self.fail_unsent(why, |_| true);
         for (_, due) in std::mem::take(&mut self.agenda) {
             if let Due::Ask(asked) = due {
                 self.fail(*asked, why.clone());
@@ -291,6 +311,18 @@ impl Machine {
         let names: Vec<DocumentId> = self.watched.keys().cloned().collect();
         for id in names {
             self.end_watch(&id, why.clone());
+        }
+    }
+
+    fn fail_unsent(&mut self, why: &BackendError, which: impl Fn(&Asked) -> bool) {
+        let chosen = self.asked.iter().filter(|(_, asked)| which(asked));
+        let tickets: Vec<Ticket> = chosen.map(|(ticket, _)| *ticket).collect();
+        for ticket in tickets {
+            // What was sent is answered, or lost with its connection.
+            let unsent = self.session.as_mut().is_none_or(|session| session.withdraw(ticket));
+            if unsent && let Some(asked) = self.asked.remove(&ticket) {
+                self.fail(asked, why.clone());
+            }
         }
     }
 
@@ -306,7 +338,7 @@ impl Machine {
             let message = "no access token was given: call .token(…) on its builder or on that of the client";
             return Some(BackendError::Refused { code: 20_101, message: message.into() });
         }
-        self.denied.clone()
+        self.denied.clone().or_else(|| self.defect.clone())
     }
 
     fn count(&mut self) -> Order {

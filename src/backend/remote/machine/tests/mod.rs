@@ -24,6 +24,8 @@ struct Bench {
     attempt: u64,
     /// What the service says when a socket is opened.
     date: Option<Timestamp>,
+    /// No socket can be opened.
+    broken: bool,
     /// Requests that were sent and not answered.
     asked: VecDeque<(String, Request)>,
     settled: VecDeque<(Call, Result<Settled, BackendError>)>,
@@ -41,6 +43,7 @@ impl Bench {
             now,
             attempt: 0,
             date: None,
+            broken: false,
             asked: VecDeque::new(),
             settled: VecDeque::new(),
             told: VecDeque::new(),
@@ -68,7 +71,9 @@ impl Bench {
             match output {
                 Output::Connect(attempt) => {
                     self.attempt = attempt;
-                    self.machine.socket_opened(attempt, self.date, self.moment());
+                    if !self.broken {
+                        self.machine.socket_opened(attempt, self.date, self.moment());
+                    }
                 }
                 Output::Send(frame) | Output::Acknowledge(frame) => self.sent(&frame),
                 Output::Drop(_) => self.asked.clear(),

@@ -106,3 +106,28 @@ fn names_that_are_not_used_are_forgotten() {
     let newest = DocumentId::new("n9999").unwrap();
     assert_eq!(names.course(&newest, 10_001).known(Revision(2)), super::super::names::Known::Outdated);
 }
+
+#[test]
+fn what_no_waiting_cures_is_told_at_once_and_tried_again_all_the_same() {
+    let mut bench = Bench::new();
+    bench.broken = true;
+    let watching = bench.call(|machine, call, moment| machine.watch(id(), call, moment));
+    let (attempt, moment) = (bench.attempt, bench.moment());
+    let failure = Failure { why: "invalid peer certificate".into(), is_lasting: true };
+    bench.machine.socket_failed(attempt, Some(failure), moment);
+    bench.collect();
+    let told = |how: Result<Settled, BackendError>| match how {
+        Err(BackendError::Fatal { why, .. }) => why,
+        other => panic!("{other:?}"),
+    };
+    assert!(told(bench.settled(watching)).starts_with("invalid peer certificate; once that is mended"));
+    // Who comes between two attempts does not wait for the next.
+    let call = bench.call(|machine, call, moment| machine.read(id(), call, moment));
+    assert!(told(bench.settled(call)).starts_with("invalid peer certificate"));
+    bench.broken = false;
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.attempt, attempt + 1);
+    let call = bench.call(|machine, call, moment| machine.read(id(), call, moment));
+    bench.answer("GET", &found(0));
+    assert!(bench.settled(call).is_ok());
+}
