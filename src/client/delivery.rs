@@ -103,8 +103,9 @@ impl Delivery {
     ///
     /// # Errors
     /// [`Error::MissingField`], [`Error::UnknownField`], [`Error::WrongType`], [`Error::OutOfRange`] when the
-    /// response does not fit the catalogue: that counts as the handler's failure (C53). [`Error::NotAnObject`],
-    /// [`Error::Decode`] likewise. Otherwise as [`finish`](Self::finish).
+    /// response does not fit the catalogue: that is the handler's failure (C53), and as the work is done the action is
+    /// given up at once, as by [`reject`](Self::reject). [`Error::NotAnObject`], [`Error::Decode`] likewise. Otherwise as
+    /// [`finish`](Self::finish).
     ///
     /// # Cancel safety
     /// As [`finish`](Self::finish).
@@ -193,8 +194,9 @@ impl Delivery {
     }
 }
 
+/// The handler has done its work, and would answer the same after doing it again: it is not tried again.
 fn unfit(error: &Error) -> Ending {
-    Ending::Failed { failure: Failure::new("response", error.to_string()), again: true, reply: None }
+    Ending::Failed { failure: Failure::new("response", error.to_string()), again: false, reply: None }
 }
 
 /// The right to answer one action once, after its delivery was [detached](Delivery::detach) or given as an event.

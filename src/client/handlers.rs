@@ -12,15 +12,35 @@ use serde_json::Value;
 
 use super::delivery::Delivery;
 use super::machine::Ending;
-use crate::catalogue::typed::{TypedAction, TypedRequest};
+use crate::action::Action;
+use crate::catalogue::typed::{TypedAction, TypedRequest, decode};
 use crate::document::Failure;
 use crate::error::{Error, Result};
 
 /// What a handler has to say in the end: nothing, or a response.
-type Said = std::result::Result<Option<Value>, Failure>;
-type Handler = Arc<dyn Fn(Value) -> Pin<Box<dyn Future<Output = Said> + Send>> + Send + Sync>;
+type Said = std::result::Result<Option<Value>, Failed>;
+type Handler = Arc<dyn Fn(Action) -> Pin<Box<dyn Future<Output = Said> + Send>> + Send + Sync>;
 
-/// Typed handlers by action. An action without a handler is given up at once, as failed (C45). A handler that panics
+/// How it failed, and whether another attempt may end otherwise.
+struct Failed {
+    failure: Failure,
+    again: bool,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self { failure, again: true }
+    }
+}
+
+impl Failed {
+    fn for_good(code: &str, why: impl ToString) -> Self {
+        Self { failure: Failure::new(code, why.to_string()), again: false }
+    }
+}
+
+/// Typed handlers by action. An action whose fields do not have their types is given up at once, and so is one whose
+/// handler answers with what is no response to it: another attempt would end in the same way. An action without a handler is given up at once, as failed (C45). A handler that panics
 /// has failed and is tried again (C42); where panics abort the process, the lease decides.
 #[derive(Clone, Default)]
 #[must_use]
@@ -57,7 +77,7 @@ impl Handlers {
     {
         let said = |response: A::Response| {
             let value = serde_json::to_value(response);
-            value.map(Some).map_err(|error| Failure::new("response", error.to_string()))
+            value.map(Some).map_err(|error| Failed::for_good("response", error))
         };
         self.insert::<A>(boxed(handler, said))
     }
@@ -90,10 +110,10 @@ impl Handlers {
     pub(super) async fn carry_out(&self, delivery: Delivery) {
         let Some(handler) = self.by_name.get(delivery.action().name()) else {
             let message = format!("there is no handler for `{}`", delivery.action().name());
-            let failure = Failure::new("no_handler", message);
-            return delivery.leave(Ending::Failed { failure, again: false, reply: None });
+            let Failed { failure, again } = Failed::for_good("no_handler", message);
+            return delivery.leave(Ending::Failed { failure, again, reply: None });
         };
-        let mut handling = Box::pin(unwinding(|| handler(delivery.action().to_value())));
+        let mut handling = Box::pin(unwinding(|| handler(delivery.action().clone())));
         let said = tokio::select! {
             said = &mut handling => Some(said),
             () = delivery.cancelled() => None,
@@ -104,7 +124,7 @@ impl Handlers {
         let ending = match said {
             Ok(None) => Ending::Finished { response: None, reply: None },
             Ok(Some(response)) => delivery.ending(response),
-            Err(failure) => Ending::Failed { failure, again: true, reply: None },
+            Err(Failed { failure, again }) => Ending::Failed { failure, again, reply: None },
         };
         delivery.leave(ending);
     }
@@ -112,7 +132,7 @@ impl Handlers {
 
 /// A handler that panics has failed, like any other: its executor goes on, and the action is tried again.
 async fn unwinding<F: Future<Output = Said>>(handler: impl FnOnce() -> F) -> Said {
-    let panicked = |_| Failure::new("panic", "the handler panicked");
+    let panicked = |_| Failed::from(Failure::new("panic", "the handler panicked"));
     let mut handling = Box::pin(catch_unwind(AssertUnwindSafe(handler)).map_err(panicked)?);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
         Ok(polled) => polled,
@@ -130,12 +150,12 @@ where
     Fut: Future<Output = std::result::Result<T, Failure>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Arc::new(move |action| {
+    Arc::new(move |action: Action| {
         let handler = handler.clone();
         Box::pin(async move {
-            let action = serde_json::from_value(action)
-                // The decoder's message may quote a value, which may be sensitive (C64).
-                .map_err(|_| Failure::new("fields", "the action's fields do not have their types"))?;
+            let what = format!("action `{}`", action.name());
+            let action = decode(&what, action.as_object().clone());
+            let action = action.map_err(|error| Failed::for_good("fields", error))?;
             said(handler(action).await?)
         })
     })

@@ -378,29 +378,30 @@ async fn a_failure_is_not_answered_to_a_requester_that_cannot_read_it() {
     assert_eq!(response, json!({ "action": "getDisplayCount", "executor": "onboarding" }));
 }
 
-/// C53: a response that does not fit the catalogue is the handler's failure; nothing of it is posted.
+/// C53: a response that does not fit the catalogue is the handler's failure; nothing of it is posted, and the handler,
+/// which has done its work, is not asked to do it again.
 #[tokio::test(start_paused = true)]
 async fn an_unfit_response_is_the_handlers_failure() {
     let store = Memory::new();
     let (page, extension) = pair(&store).await;
     let mut deliveries = extension.executor("extension").subscribe();
-    let answering = async {
-        let unfit = next(&mut deliveries).await.respond(json!({})).await;
-        assert!(
-            matches!(unfit, Err(Error::MissingField { ref field, .. }) if field == "response.displayCount")
-        );
-        let unfit = next(&mut deliveries).await.respond(json!({ "displayCount": -1 })).await;
-        assert!(matches!(unfit, Err(Error::OutOfRange { .. })));
-        let unfit = next(&mut deliveries).await.respond(json!({ "displayCount": "two" })).await;
-        assert!(matches!(unfit, Err(Error::WrongType { .. })));
-        let unfit = next(&mut deliveries).await.respond(7).await;
-        assert!(matches!(unfit, Err(Error::NotAnObject { .. })));
-        let last = next(&mut deliveries).await;
-        assert_eq!(last.attempt(), 5);
-        last.respond(json!({ "displayCount": 1, "colour": "red" })).await.unwrap_err();
-    };
-    let (asked, ()) = tokio::join!(ask(&page), answering);
-    assert!(matches!(asked, Err(Error::Failed { ref code, .. }) if code == "response"), "{asked:?}");
+    for (response, refused) in [
+        (json!({}), "mandatory field `response.displayCount` is missing"),
+        (json!({ "displayCount": -1 }), "field `response.displayCount` must be at least"),
+        (json!({ "displayCount": "two" }), "field `response.displayCount` must be an integer, not a string"),
+        (json!(7), "response must be a JSON object, not a number"),
+        (json!({ "displayCount": 1, "colour": "red" }), "there is no field `response.colour`"),
+    ] {
+        let answering = async {
+            let delivery = next(&mut deliveries).await;
+            assert_eq!(delivery.attempt(), 1);
+            delivery.respond(response).await.unwrap_err()
+        };
+        let (asked, unfit) = tokio::join!(ask(&page), answering);
+        assert!(unfit.to_string().contains(refused), "{unfit}");
+        let Err(Error::Failed { code, message, .. }) = asked else { panic!("{asked:?}") };
+        assert!(code == "response" && message.contains(refused), "{code}: {message}");
+    }
 }
 
 /// C54: a received `respondTo` that is no executor: the handler runs, the response is dropped and reported, and no
