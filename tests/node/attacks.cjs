@@ -1,6 +1,7 @@
 // What once lost actions or stopped the helper, one scene at a time, over a store that is called as the SDK's document.
 // Arguments: the folder of the compiled helper, and the scene. Ends with 0, or tells what is wrong.
 const assert = require('node:assert/strict');
+const { EventEmitter } = require('node:events');
 const path = require('node:path');
 const { SpSync } = require(path.join(process.argv[2], 'sp-sync'));
 
@@ -20,6 +21,8 @@ class Store {
   revision = 0;
   documents = new Set();
   refuses = () => undefined;
+  // How long the service takes for a write.
+  answer = turn;
   // Hears what was stored.
   held = () => {};
 
@@ -60,7 +63,7 @@ class SharedDocument {
       const next = mutator(structuredClone(this.data));
       if (next === null) return this.data;
       const seen = this.lastEventId;
-      await turn();
+      await store.answer();
       const text = JSON.stringify(next);
       const refused = store.refuses(text);
       if (refused !== undefined) throw refused;
@@ -204,6 +207,97 @@ const scenes = {
     await until(() => dropped.length > 0);
     assert.deepEqual(await Promise.all(calls), ['ok', 'Refused']);
     assert.equal(store.data.one, 1);
+  },
+
+  // Many end while a write is on its way; the next carries all their responses, of which two are refused.
+  refusedResponses: async () => {
+    const store = new Store();
+    const dropped = [];
+    const executor = await store.open('executor', { onNotice: ({ kind, why }) => kind === 'ResponseDropped' && dropped.push(why) });
+    const asker = await store.open('asker');
+    let together = 0;
+    store.refuses = (text) => {
+      const count = text.split('"version"').length - 1;
+      together = Math.max(together, count);
+      if (text.includes('poison')) return refusal(400, 54008);
+      return text.includes('too long') ? refusal(413, 54006) : undefined;
+    };
+    const versions = ['1', 'poison', '3', 'too long', '5', '6'];
+    let runs = 0;
+    executor.on('extensionActionsAdded', () => {
+      // The first end is on its way while the others end.
+      if (runs === 0) store.answer = () => until(() => runs === versions.length);
+      const version = versions[runs];
+      runs += 1;
+      return { version, operatingSystem: 'test' };
+    });
+    const ask = () => asker.request('getExtensionInfo', { respondTo: 'onboarding', timeoutMs: 10_000 });
+    const answers = await Promise.all(versions.map(() => ask().then(({ version }) => version, ({ kind }) => kind)));
+    assert.ok(together > 2, `only ${together} responses shared a write`);
+    assert.deepEqual(answers, ['1', 'Timeout', '3', 'Timeout', '5', '6']);
+    assert.deepEqual([dropped, runs], [['Refused', 'TooLarge'], 6]);
+    await until(() => store.isWorkedOff);
+  },
+
+  // Another attempt would end in the same way, and do the work again.
+  unfitResponse: async () => {
+    const store = new Store();
+    const notices = [];
+    const executor = await store.open('executor', { onNotice: (notice) => notices.push(notice) });
+    const asker = await store.open('asker');
+    const unfit = [{}, { displayCount: 'two' }, { displayCount: -1 }, { displayCount: 1, colour: 'red' }, 7];
+    let runs = 0;
+    executor.on('extensionActionsAdded', () => {
+      runs += 1;
+      return unfit[runs - 1];
+    });
+    for (const _ of unfit) {
+      const request = asker.request('getDisplayCount', { respondTo: 'onboarding', timeoutMs: Infinity });
+      const error = await request.then(() => assert.fail('answered'), (error) => error);
+      assert.deepEqual([error.kind, error.detail.code], ['Failed', 'response'], error.message);
+    }
+    assert.equal(runs, unfit.length);
+    assert.deepEqual(notices.map(({ kind, attempts }) => [kind, attempts]), unfit.map(() => ['ActionFailed', 1]));
+    const [missing, type] = notices.map(({ failure }) => failure.message);
+    assert.ok(missing.includes('`response.displayCount` is mandatory'), missing);
+    assert.ok(type.includes('`response.displayCount` must be an integer, not a string'), type);
+  },
+
+  // The SDK says when a token ends; the page gives another, or is told that there is none, and asked again.
+  tokens: async () => {
+    const document = () => new SharedDocument(new Store());
+    const open = async (options) => {
+      const client = Object.assign(new EventEmitter(), { document: async () => document(), updateToken: (token) => used.push(token) });
+      const [used, notices] = [[], []];
+      const onNotice = (notice) => notices.push(notice);
+      const session = await SpSync.open(client, 'd', { identity: 'page', onNotice, ...options });
+      return { client, used, notices, session };
+    };
+    const silent = await open({});
+    silent.client.emit('tokenAboutToExpire');
+    silent.client.emit('tokenExpired');
+    await turn();
+    assert.deepEqual([silent.used, silent.notices], [[], [{ kind: 'TokenAboutToExpire' }, { kind: 'TokenExpired' }]]);
+
+    let asked = 0;
+    const renewToken = async () => {
+      asked += 1;
+      if (asked % 3 !== 0) throw new Error('no session');
+      return `token ${asked}`;
+    };
+    const renewing = await open({ renewToken });
+    renewing.client.emit('tokenAboutToExpire');
+    renewing.client.emit('tokenAboutToExpire');
+    await until(() => renewing.used.length === 1);
+    const message = 'no session';
+    assert.deepEqual([renewing.used, renewing.notices], [['token 3'], [{ kind: 'TokenAboutToExpire', message }]]);
+    renewing.client.emit('tokenExpired');
+    await until(() => renewing.used.length === 2);
+    assert.deepEqual([renewing.used, renewing.notices[1]], [['token 3', 'token 6'], { kind: 'TokenExpired', message }]);
+    await renewing.session.close();
+    renewing.client.emit('tokenExpired');
+    await turn();
+    assert.deepEqual([asked, renewing.client.eventNames()], [6, []]);
   },
 
   // Of several calls in one write only the one that is meant is refused, and the others hold in their order.

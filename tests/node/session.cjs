@@ -8,6 +8,7 @@ const { SpSync } = require(path.join(process.argv[2], 'sp-sync'));
 
 const clients = new Map();
 const sessions = new Map();
+const tokens = [];
 const originals = new Map();
 const tell = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -25,17 +26,20 @@ const addPatiently = async (session, batch) => {
 };
 
 const verbs = {
-  connect: ({ who, uri }) =>
+  connect: ({ who, uri, token = who }) =>
     new Promise((resolve) => {
-      const client = new SyncClient(who, { twilsock: { uri }, logLevel: 'silent' });
+      const client = new SyncClient(token, { twilsock: { uri }, logLevel: 'silent' });
       clients.set(who, client);
       client.on('connectionStateChanged', (state) => state === 'connected' && resolve(state));
     }),
   open: async ({ who, name, options }) => {
     const onNotice = (notice) => tell({ who, event: 'notice', notice });
-    sessions.set(who, await SpSync.open(clients.get(who), name, { identity: who, ...options, onNotice }));
+    const renewToken = () => tokens.shift() ?? Promise.reject(new Error('there is no other token'));
+    sessions.set(who, await SpSync.open(clients.get(who), name, { identity: who, renewToken, ...options, onNotice }));
     return sessions.get(who).getSync();
   },
+  // What renewing gives from now on, one after the other.
+  give: async ({ given }) => void tokens.push(...given),
   // Carries out an executor's actions; what starts and what ends is told.
   serve: async ({ who, session, executor }) => {
     session.on(`${executor}ActionsAdded`, async (action, { id, attempt, signal }) => {

@@ -12,17 +12,16 @@ interface Access {
     readonly endpoint: string;
 }
 
-/** An official SDK client of this identity, whose tokens are renewed as long as the service gives any. */
+/** An official SDK client of this identity. Whoever holds it has its tokens renewed. */
 export async function connect(place: Place, identity: string, wire: Wire): Promise<SyncClient> {
     const { token, endpoint } = await access(place, identity);
     const options = { twilsock: { uri: endpoint }, retryPolicy: RETRY, logLevel: 'silent' } as const;
-    const client = wire.through(() => new SyncClient(token, options));
-    const renew = async (): Promise<void> => client.updateToken((await access(place, identity)).token);
-    // What fails now is tried again when the token ends; what fails then is shown as the state of the connection.
-    const tryToRenew = (): void => void renew().catch(() => undefined);
-    client.on('tokenAboutToExpire', tryToRenew);
-    client.on('tokenExpired', tryToRenew);
-    return client;
+    return wire.through(() => new SyncClient(token, options));
+}
+
+/** Another token for this identity. */
+export async function anotherToken(place: Place, identity: string): Promise<string> {
+    return (await access(place, identity)).token;
 }
 
 async function access({ server, token, document }: Place, identity: string): Promise<Access> {

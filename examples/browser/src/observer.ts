@@ -1,4 +1,4 @@
-import { connect } from './access';
+import { anotherToken, connect } from './access';
 import type { Place } from './place';
 import { Value } from './value';
 import { Wire } from './wire';
@@ -17,6 +17,11 @@ export class Observer {
 
     static async join(place: Place): Promise<Observer> {
         const client = await connect(place, 'observer', new Wire());
+        // With the SDK alone renewing is the page's own work. What fails now is tried again when the token ends.
+        const renew = async (): Promise<void> => client.updateToken(await anotherToken(place, 'observer'));
+        const tryToRenew = (): void => void renew().catch(() => undefined);
+        client.on('tokenAboutToExpire', tryToRenew);
+        client.on('tokenExpired', tryToRenew);
         const document = await client.document({ id: place.document, mode: 'open_existing' });
         const observer = new Observer(document.data as Content);
         document.on('updated', ({ data }: { data: Content }) => {

@@ -43,6 +43,25 @@ async fn a_response_that_is_refused_does_not_stop_the_client() {
     play("refusedTogether").await;
 }
 
+/// C31, C47: responses that are refused together are told apart: the good ones are posted, each bad one is dropped with
+/// its own reason.
+#[tokio::test]
+async fn responses_that_are_refused_together_are_told_apart() {
+    play("refusedResponses").await;
+}
+
+/// C53: a handler whose response is unfit has done its work, and is not asked to do it again.
+#[tokio::test]
+async fn an_unfit_response_is_refused_at_once() {
+    play("unfitResponse").await;
+}
+
+/// C7, C8: the page is asked for another token, told where there is none, and asked again.
+#[tokio::test]
+async fn tokens_are_renewed_and_told_of() {
+    play("tokens").await;
+}
+
 /// C31: of calls that share a write only the one that is meant is refused.
 #[tokio::test]
 async fn a_call_that_is_refused_takes_no_other_along() {

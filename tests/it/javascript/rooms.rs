@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sp_sync::backend::Memory;
 use sp_sync::client::Settings;
+use sp_sync::server::Limits;
 use sp_sync::{Batch, Failure, Handlers, SyncClient, extension};
 use tokio_stream::StreamExt as _;
 
@@ -15,6 +16,7 @@ use crate::remote::proxy::{Faults, Proxy};
 use crate::remote::remote;
 use crate::remote::served::Served;
 use crate::server::puppet::Puppet;
+use crate::server::{Running, service};
 use crate::support::*;
 
 /// Actions of one direction, and how many are added together.
@@ -299,4 +301,25 @@ async fn each_takes_over_from_the_other() {
     let began = node.named("second", "began").await;
     assert_eq!((&began["id"], &began["attempt"]), (&json!("left"), &json!(2)));
     until_worked_off(&store).await;
+}
+
+/// C7, C8: the page gives another token when the service warns; while it has none that is told, and what is written then
+/// waits for the next.
+#[tokio::test]
+async fn a_page_gives_the_helper_another_token() {
+    let Some(mut node) = puppet() else { return };
+    let limits = Limits::default().token_warning(Duration::from_millis(1_500));
+    let server = Running::new(service(Memory::new()).limits(limits)).await;
+    let uri = format!("ws://{}/v3/wsconnect", server.at);
+    node.tell("give", json!({ "given": ["page/2500"] })).await;
+    node.tell("connect", page(json!({ "uri": uri, "token": "page/2000" }))).await;
+    node.tell("open", page(json!({ "name": "seat", "options": {} }))).await;
+    // The first is replaced in silence, the second ends.
+    let told = node.named("page", "notice").await;
+    assert_eq!(told["notice"], json!({ "kind": "TokenAboutToExpire", "message": "there is no other token" }));
+    node.event("page", |event| event["notice"]["kind"] == "TokenExpired").await;
+    let waiting = node.ask("setSync", page(json!({ "data": { "seat": 7 } }))).await;
+    node.tell("give", json!({ "given": ["page"] })).await;
+    node.answer(waiting).await.unwrap();
+    assert_eq!(node.tell("getSync", page(json!({}))).await["seat"], 7);
 }

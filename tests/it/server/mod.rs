@@ -52,19 +52,19 @@ impl Gatekeeper for Trusting {
     }
 }
 
-fn service(backend: impl Backend) -> Builder {
+pub(crate) fn service(backend: impl Backend) -> Builder {
     Service::builder(ACCOUNT, SERVICE, backend, Trusting).base_url("https://sync.example.com")
 }
 
 /// A server on a free port, until it is dropped.
-struct Running {
+pub(crate) struct Running {
     service: Service,
-    at: SocketAddr,
+    pub(crate) at: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Running {
-    async fn new(builder: Builder) -> Self {
+    pub(crate) async fn new(builder: Builder) -> Self {
         Self::at(builder, "127.0.0.1:0".parse().unwrap()).await
     }
 

@@ -1,5 +1,5 @@
 import type { SyncClient } from 'twilio-sync';
-import { connect } from '../access';
+import { anotherToken, connect } from '../access';
 import { Log } from '../log';
 import type { Place } from '../place';
 import { SpSync, type JsonObject } from '../sp-sync';
@@ -45,6 +45,11 @@ export class Party {
             identity: name,
             instance: claimInstance(name),
             initialData: INITIAL_DATA,
+            renewToken: async () => {
+                const token = await anotherToken(place, name);
+                log.add('renewToken', 'another access token', 'good');
+                return token;
+            },
             onNotice: (notice) => log.add(notice.kind, 'action' in notice ? String(notice.action) : '', 'bad'),
         });
         return new Party(name, session, log, client, wire);

@@ -77,7 +77,8 @@ export class Carrier {
                 if (answer?.status === 'fulfilled') fields = checkResponse(start.action.action, answer.value);
             } catch (error) {
                 const message = error instanceof Error ? error.message : 'the response is unfit';
-                return handlerFailed(machine, start, { code: 'response', message }, true, now);
+                // The handler has done its work, and would answer the same after doing it again (C53).
+                return handlerFailed(machine, start, { code: 'response', message }, false, now);
             }
             finished(machine, start, fields, now);
         });

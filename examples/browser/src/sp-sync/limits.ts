@@ -69,6 +69,12 @@ export const BACKOFF_MIN_MS = 50;
 /** The longest wait after a failed write, in milliseconds. */
 export const BACKOFF_MAX_MS = 30_000;
 
+/** Milliseconds of the first wait after a token could not be had; doubled up to `BACKOFF_MAX_MS`, each ± 20 %. */
+export const TOKEN_BACKOFF_MIN_MS = 1_000;
+
+/** Milliseconds that the page may take to give another token. */
+export const TOKEN_WITHIN_MS = 30_000;
+
 /** Milliseconds that closing waits for pending writes. */
 export const CLOSE_WITHIN_MS = 10_000;
 

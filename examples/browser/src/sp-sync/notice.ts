@@ -1,6 +1,6 @@
 /**
- * What an application may want to know although no call of its own reports it. Kinds are those of the Rust client. No
- * notice carries a value of an action's field: it may be a sensitive one (C64).
+ * What an application may want to know although no call of its own reports it. Kinds are those of the Rust client, and
+ * `TokenAboutToExpire`, of which there the backend's token provider hears. No notice carries a value of an action's field: it may be a sensitive one (C64).
  */
 export type Notice =
     /** An action was given up: its handler failed as often as it may (C42). The next one starts. */
@@ -29,6 +29,13 @@ export type Notice =
     | { readonly kind: 'BackendFailing'; readonly message: string }
     /** The service can be written to again. */
     | { readonly kind: 'BackendWorking' }
+    /**
+     * The access token is about to expire, and no other is on its way: there is no `renewToken`, or it failed, as the
+     * message says, and is called again.
+     */
+    | { readonly kind: 'TokenAboutToExpire'; readonly message?: string }
+    /** The access token has expired and no other could be had: what is written waits until there is one (C8). */
+    | { readonly kind: 'TokenExpired'; readonly message?: string }
     /** The document was removed. Nothing more comes. */
     | { readonly kind: 'Removed' };
 

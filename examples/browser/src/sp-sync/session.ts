@@ -13,10 +13,11 @@ import type { Config } from './machine/config';
 import type { Wait } from './machine/requests';
 import type { Notice } from './notice';
 import { randomText } from './random';
+import { Tokens, type RenewToken, type TokenHolder } from './tokens';
 import type { ActionsAdded, BatchEntry, Handler, Receipt, RequestInfo } from './typed';
 
 /** What is needed of the official SDK's `SyncClient`. */
-export interface DocumentOpener {
+export interface DocumentOpener extends TokenHolder {
     document(options: object): Promise<unknown>;
 }
 
@@ -44,6 +45,12 @@ export interface SessionOptions {
     readonly waitingMax?: number;
     /** Bytes of compact JSON that the service stores (C55). Default: 16 384. */
     readonly documentBytesMax?: number;
+    /**
+     * Gives another access token when the SDK's client says that its own is about to expire, or has: the session hands it
+     * to the client, and calls again after a second, then two … while this throws. For one session of each client. Without
+     * it `onNotice` hears `TokenAboutToExpire` and `TokenExpired`, and the page calls the client's `updateToken` itself.
+     */
+    readonly renewToken?: RenewToken;
     /** Hears what no call can report. */
     readonly onNotice?: (notice: Notice) => void;
 }
@@ -59,7 +66,12 @@ export class SpSync {
     private shown: JsonObject;
     private closed = false;
 
-    private constructor(document: SharedDocument, config: Config, private readonly notice: (notice: Notice) => void) {
+    private constructor(
+        document: SharedDocument,
+        config: Config,
+        private readonly tokens: Tokens,
+        private readonly notice: (notice: Notice) => void,
+    ) {
         this.driver = new Driver(document, config, {
             start: (start) => this.carrier.start(start, this.driver),
             cancel: this.carrier.cancel,
@@ -79,8 +91,16 @@ export class SpSync {
         const config = configOf(options);
         const data = begunBy(config.instance, dataOf('initialData', options.initialData ?? {}));
         const ttl = options.ttlSeconds === undefined ? {} : { ttl: options.ttlSeconds };
-        const document = await client.document({ id: documentId, data, ...ttl });
-        return new SpSync(document as SharedDocument, config, options.onNotice ?? (() => {}));
+        const onNotice = options.onNotice ?? (() => {});
+        // From the beginning: a token may end while the document is opened.
+        const tokens = new Tokens(client, options.renewToken, (notice) => queueMicrotask(() => onNotice(notice)));
+        try {
+            const document = await client.document({ id: documentId, data, ...ttl });
+            return new SpSync(document as SharedDocument, config, tokens, onNotice);
+        } catch (error) {
+            tokens.close();
+            throw error;
+        }
     }
 
     /**
@@ -189,6 +209,8 @@ export class SpSync {
         this.closed = true;
         this.listeners.clear();
         await this.driver.close(closed());
+        // What was still to be written may have needed another.
+        this.tokens.close();
     }
 
     private async enqueue(actions: readonly Checked[]): Promise<Receipt[]> {

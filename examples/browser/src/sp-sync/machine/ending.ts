@@ -39,7 +39,7 @@ export function handlerFailed(machine: Machine, which: Start, failure: Failure, 
 export function letGo(lane: Lane, running: Running): void {
     lane.running = undefined;
     if (running.once) {
-        lane.ended.push({ id: running.id, response: undefined, sent: undefined, dropped: undefined, lingerUntil: -Infinity });
+        lane.ended.push({ id: running.id, response: undefined, alone: false, sent: undefined, dropped: undefined, lingerUntil: -Infinity });
     } else if (running.plain) {
         lane.removed.unshift({ id: running.id, item: running.item });
         lane.puttingBack = true;
@@ -85,7 +85,7 @@ function taken(machine: Machine, { executor, id, attempt }: Start): { lane?: Lan
 
 function end(machine: Machine, lane: Lane, running: Running, answer: Response | undefined, now: number): void {
     if (!running.plain) {
-        lane.ended.push({ id: running.id, response: answer, sent: undefined, dropped: undefined, lingerUntil: now + FINISH_LINGER_MS });
+        lane.ended.push({ id: running.id, response: answer, alone: false, sent: undefined, dropped: undefined, lingerUntil: now + FINISH_LINGER_MS });
     } else if (answer !== undefined) {
         // There is no claim to remove. The response is a write of its own.
         machine.submit({ op: 'Enqueue', actions: [answer] }, () => {}, now);

@@ -28,6 +28,8 @@ export interface Ended {
     readonly id: string;
     /** Taken away when the service refuses it. */
     response: Response | undefined;
+    /** A write that carried it and other responses was refused for something in it: it goes without the others. */
+    alone: boolean;
     /** Number of the first write that carried it; every later one carries it too. */
     sent: number | undefined;
     /** The write that carried it last left the response out; nothing in the document tells of that. */

@@ -18,7 +18,7 @@ import { ServiceClock } from './clock';
 import type { Config, Hooks } from './config';
 import { letGo, letGoUnseen } from './ending';
 import { understand } from './failure';
-import { Lane } from './lane';
+import { Lane, type Ended } from './lane';
 import { Outbox } from './outbox';
 import { Pace } from './pace';
 import type { Flight, Settle, State } from './pending';
@@ -60,6 +60,11 @@ export class Machine {
     private closing = false;
     /** Responses and calls of the application were refused together: the next write carries no calls. */
     private responsesApart = false;
+
+    /** Responses that were refused together, of which each write carries one (in the order of their lanes and ends). */
+    private get parted(): readonly Ended[] {
+        return this.lanes.flatMap(({ ended }) => ended).filter(({ alone }) => alone);
+    }
 
     constructor(readonly config: Config, readonly hooks: Hooks, revision: number, data: JsonObject, dateMs: number, now: number) {
         this.outbox = new Outbox(config.instance);
@@ -227,8 +232,9 @@ export class Machine {
         if (base === undefined) return undefined;
         const number = this.number + 1;
         const writer: Writer = { by: this.config.by, instance: this.config.instance, number };
-        const own = this.responsesApart ? [] : this.outbox.next(this.clock, now);
-        const derived: Operation[] = [...this.wishes(base.document, now).operations];
+        const { parted } = this;
+        const own = this.responsesApart || parted.length > 0 ? [] : this.outbox.next(this.clock, now);
+        const derived: Operation[] = withoutOthers(parted, this.wishes(base.document, now).operations);
         // Only a write shows the service's time to what waits for it, or that responses are taken.
         if (own.length === 0 && !this.outbox.isEmpty) derived.push({ op: 'Merge', data: {} });
         // Ends and removals first: they make room for what the application adds.
@@ -238,6 +244,7 @@ export class Machine {
         this.tellNoRoom(base.revision, did);
         if (document === undefined) {
             this.responsesApart = false;
+            for (const ended of parted) ended.alone = false;
             this.outbox.answer(own.length);
             return undefined;
         }
@@ -302,17 +309,22 @@ export class Machine {
 
     /**
      * The service refuses something that the write carried. Responses are tried apart from the application's calls, and
-     * these one by one, so that only what is meant is given up: nothing may keep this client from ever writing again.
+     * both one by one, so that only what is meant is given up: nothing may keep this client from ever writing again.
      */
     private unfit({ carried, derived }: Flight, error: SpSyncError): void {
         const answers = this.lanes.flatMap(({ ended }) => ended).filter(({ id, response }) => response !== undefined
             && derived.some(({ operation, outcome }) => operation.op === 'Finish' && operation.id === id && outcome.is === 'Done'));
         this.responsesApart = answers.length > 0 && carried > 0;
         if (this.responsesApart || carried > 1) return this.outbox.part(carried);
+        if (answers.length > 1) {
+            for (const ended of answers) ended.alone = true;
+            return;
+        }
         this.outbox.refuse(carried, error);
         for (const ended of answers) {
             tellDropped(this, { ...ended, dropped: error.kind === 'TooLarge' ? 'TooLarge' : 'Refused' });
             ended.response = undefined;
+            ended.alone = false;
         }
     }
 
@@ -402,6 +414,20 @@ export class Machine {
     lane(executor: string): Lane | undefined {
         return this.lanes.find((lane) => lane.executor === executor);
     }
+}
+
+/**
+ * Of responses that go one by one only the first, and nothing that would overtake the others: an executor's ends are
+ * recorded in their order, and before what it takes next.
+ */
+function withoutOthers(parted: readonly Ended[], wishes: readonly Operation[]): Operation[] {
+    const others = parted.slice(1).map(({ id }) => id);
+    const held = new Set<string>();
+    return wishes.filter((wish) => {
+        const mayNot = wish.op === 'Finish' ? held.has(wish.executor) || others.includes(wish.id) : wish.op === 'Claim' && held.has(wish.executor);
+        if (mayNot && wish.op === 'Finish') held.add(wish.executor);
+        return !mayNot;
+    });
 }
 
 function gone(): SpSyncError {

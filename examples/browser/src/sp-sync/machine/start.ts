@@ -110,5 +110,5 @@ function passOver(machine: Machine, lane: Lane, id: string, item: Item | undefin
         response = errorResponse(machine, item, failure);
         machine.hooks.notice({ kind: 'ActionFailed', executor, action, id, attempts: n - 1, failure });
     }
-    lane.ended.push({ id, response, sent: undefined, dropped: undefined, lingerUntil: now });
+    lane.ended.push({ id, response, alone: false, sent: undefined, dropped: undefined, lingerUntil: now });
 }
