@@ -84,9 +84,9 @@ struct Removed {
     id: Option<EventId>,
 }
 
-/// Tells `null` from absent.
+/// Tells `null` from absent. What is neither that nor a time says nothing: the event counts without it.
 fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
-    Option::<Timestamp>::deserialize(deserializer).map(Some)
+    lenient::<D, Option<Timestamp>>(deserializer)
 }
 
 pub(super) fn read(payload: &Payload) -> Option<SyncMessage> {

@@ -297,6 +297,29 @@ fn strange_events_are_kept_and_strange_messages_are_none() {
     );
 }
 
+/// Sync: `date_expires` sets the end or, absent, leaves it; whatever else stands in a field that may be absent, the event
+/// is not lost for it.
+#[test]
+fn an_odd_field_that_may_be_absent_costs_no_event() {
+    let expires = |odd: Option<Value>| {
+        let mut event = object(json!({ "id": 3, "document_sid": DOCUMENT, "document_data": { "seat": 7 } }));
+        for name in ["date_expires", "document_unique_name", "document_revision", "date_created"] {
+            event.extend(odd.clone().map(|odd| (name.to_owned(), odd)));
+        }
+        let message = json!({ "event_type": "document_updated", "event": event });
+        let message = SyncMessage::read(&Payload::json(&message)).unwrap();
+        let [Event::DocumentUpdated(updated, data)] = &message.events[..] else { panic!("{message:?}") };
+        assert_eq!((updated.id, data.text()), (EventId(3), r#"{"seat":7}"#));
+        updated.date_expires
+    };
+    assert_eq!((expires(None), expires(Some(Value::Null))), (None, Some(None)));
+    for odd in [json!(7), json!("soon"), json!(""), json!(true), json!([]), json!({ "at": 1 })] {
+        assert_eq!(expires(Some(odd.clone())), None, "{odd}");
+    }
+    let date = "2026-03-01T10:05:00.000Z";
+    assert_eq!(expires(Some(date.into())), Some(Timestamp::parse(date)));
+}
+
 #[test]
 fn a_number_goes_back_as_it_came() {
     for number in ["1", "1780301400125", "18446744073709551615", "1.5", "-3"] {

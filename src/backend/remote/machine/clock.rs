@@ -15,7 +15,7 @@ pub(super) struct Clock {
     began_ms: i64,
     /// Service's time when `began` was.
     offset_ms: Option<i64>,
-    /// The latest time told: it never goes back.
+    /// The latest time told: it never goes back. A guess by the local clock does not count, which may run hours ahead.
     told_ms: u64,
 }
 
@@ -34,7 +34,11 @@ impl Clock {
 
     pub(super) fn at(&mut self, now: Instant) -> BackendTime {
         let ms = self.offset_ms.unwrap_or(self.began_ms).saturating_add(self.since(now));
-        self.told_ms = self.told_ms.max(u64::try_from(ms).unwrap_or(0));
+        let ms = u64::try_from(ms).unwrap_or(0);
+        if self.offset_ms.is_none() {
+            return BackendTime(ms);
+        }
+        self.told_ms = self.told_ms.max(ms);
         BackendTime(self.told_ms)
     }
 
@@ -46,4 +50,26 @@ impl Clock {
 /// A date of the service.
 pub(super) fn time(date: Timestamp) -> BackendTime {
     BackendTime(u64::try_from(date.unix_ms()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_local_clock_is_a_guess_that_the_first_date_corrects() {
+        let began = Instant::now();
+        let after = |s| began + Duration::from_secs(s);
+        let mut clock = Clock::new(began, 7_200_000);
+        assert_eq!(clock.at(after(1)).0, 7_201_000);
+        clock.saw(Some(Timestamp::from_unix_ms(5_000)), after(2));
+        assert_eq!(clock.at(after(3)).0, 6_000, "the local clock ran hours ahead");
+        // What the service dates never sets it back.
+        clock.saw(Some(Timestamp::from_unix_ms(1_000)), after(4));
+        assert_eq!(clock.at(after(4)).0, 7_000);
+        clock.saw(Some(Timestamp::from_unix_ms(20_000)), after(5));
+        assert_eq!(clock.at(after(5)).0, 20_000);
+    }
 }
