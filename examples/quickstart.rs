@@ -29,6 +29,7 @@ async fn main() -> Result<()> {
     page.set_sync(json!({ "step": "systemCheck" })).await?;
     let displays = page.request(extension::GetDisplayCount {}).respond_to("onboarding").await?;
     println!("the extension counts {} displays", displays.display_count);
+    // The write that stores the answer also takes it out of its queue: both queues are empty again.
     page.set_sync(json!({ "displays": displays.display_count })).await?;
     println!("the document now holds {}", page.get_sync().await?.to_value());
     Ok(())
