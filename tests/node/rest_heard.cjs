@@ -1,17 +1,14 @@
 // A page on the official SDK hears of what a back end does with the official REST library. Arguments: base URL, account
 // SID, key SID, secret, access token, name of the document.
 'use strict';
-const twilio = require('twilio');
-const { Client } = require('twilio-sync');
+const site = require('./rest_site.cjs');
 
 const [base, account, key, secret, token, name] = process.argv.slice(2);
 
 async function main() {
-  const rest = twilio(key, secret, { accountSid: account });
-  rest.sync.baseUrl = base;
-  const documents = rest.sync.v1.services('default').documents;
+  const { documents } = site.service(base, account, key, secret);
   await documents.create({ uniqueName: name, data: { n: 0 } });
-  const page = new Client(token, { twilsock: { uri: `${base.replace('http', 'ws')}/v3/wsconnect` } });
+  const page = site.page(base, token);
   const document = await page.document({ id: name, mode: 'open_existing' });
   const heard = [];
   const next = (event) => new Promise((resolve) => document.once(event, (args) => resolve(heard.push(event) && args)));
@@ -28,14 +25,6 @@ async function main() {
   await wait;
   console.log(heard.join(', '));
   await page.shutdown();
-  process.exit(0);
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
-setTimeout(() => {
-  console.error('nothing came in time');
-  process.exit(1);
-}, 20_000).unref();
+site.run(main, 20_000);

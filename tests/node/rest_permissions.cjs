@@ -2,8 +2,7 @@
 // Arguments: base URL, account SID, key SID, secret, access token of the page, its identity, name of the document.
 'use strict';
 const assert = require('node:assert/strict');
-const twilio = require('twilio');
-const { Client } = require('twilio-sync');
+const site = require('./rest_site.cjs');
 
 const [base, account, key, secret, token, identity, name] = process.argv.slice(2);
 
@@ -13,9 +12,7 @@ async function refused(promise, status, code) {
 }
 
 async function main() {
-  const rest = twilio(key, secret, { accountSid: account });
-  rest.sync.baseUrl = base;
-  const service = rest.sync.v1.services('default');
+  const service = site.service(base, account, key, secret);
   assert.equal((await service.fetch()).aclEnabled, true);
   const { sid } = await service.documents.create({ uniqueName: name, data: { n: 0 } });
   const permissions = service.documents(sid).documentPermissions;
@@ -31,7 +28,7 @@ async function main() {
   await refused(permissions('other 0').fetch(), 404, 20404);
   await refused(permissions('other 0').remove(), 404, 20404);
 
-  const page = new Client(token, { twilsock: { uri: `${base.replace('http', 'ws')}/v3/wsconnect` } });
+  const page = site.page(base, token);
   const document = await page.document({ id: name, mode: 'open_existing' });
   const next = (event) => new Promise((resolve) => document.once(event, resolve));
   let wait = next('updated');
@@ -52,14 +49,6 @@ async function main() {
   assert.deepEqual(heard, []);
   console.log('all as the libraries expect');
   await page.shutdown();
-  process.exit(0);
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
-setTimeout(() => {
-  console.error('nothing came in time');
-  process.exit(1);
-}, 60_000).unref();
+site.run(main, 60_000);

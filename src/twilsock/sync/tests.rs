@@ -309,7 +309,7 @@ fn an_odd_field_that_may_be_absent_costs_no_event() {
         let message = json!({ "event_type": "document_updated", "event": event });
         let message = SyncMessage::read(&Payload::json(&message)).unwrap();
         let [Event::DocumentUpdated(updated, data)] = &message.events[..] else { panic!("{message:?}") };
-        assert_eq!((updated.id, data.text()), (EventId(3), r#"{"seat":7}"#));
+        assert_eq!((updated.id, &**data.text()), (EventId(3), r#"{"seat":7}"#));
         updated.date_expires
     };
     assert_eq!((expires(None), expires(Some(Value::Null))), (None, Some(None)));

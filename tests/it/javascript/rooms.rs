@@ -85,13 +85,7 @@ async fn the_helper_asks_and_this_crate_does() {
     let asked = node.ask("campaign", campaign).await;
     assert_eq!(long_answer(&mut node, "page", asked).await, ACTIONS / BATCH);
     nothing_lost_nothing_doubled(&seen.lock().unwrap(), "n", ACTIONS);
-    assert!(
-        wire.cuts() >= 2 && wire_of_crate.cuts() >= 1,
-        "{} and {} cuts",
-        wire.cuts(),
-        wire_of_crate.cuts()
-    );
-    println!("{} and {} cuts", wire.cuts(), wire_of_crate.cuts());
+    were_cut(&wire, &wire_of_crate);
     doing.abort();
 }
 
@@ -127,13 +121,14 @@ async fn this_crate_asks_and_the_helper_does() {
     let seen: Vec<_> =
         began.iter().map(|event| (text_of(&event["action"]), event["attempt"].as_u64().unwrap())).collect();
     nothing_lost_nothing_doubled(&seen, "n", ACTIONS);
-    assert!(
-        wire.cuts() >= 2 && wire_of_crate.cuts() >= 1,
-        "{} and {} cuts",
-        wire.cuts(),
-        wire_of_crate.cuts()
-    );
-    println!("{} and {} cuts", wire.cuts(), wire_of_crate.cuts());
+    were_cut(&wire, &wire_of_crate);
+}
+
+/// What makes every test of a cut wire one: it was cut, on both sides.
+fn were_cut(of_the_helper: &Proxy, of_this_crate: &Proxy) {
+    let (helper, own) = (of_the_helper.cuts(), of_this_crate.cuts());
+    assert!(helper >= 2 && own >= 1, "{helper} and {own} cuts");
+    println!("{helper} and {own} cuts");
 }
 
 fn faults() -> Faults {

@@ -57,12 +57,9 @@ async fn a_forged_token_is_refused_in_the_words_of_the_service() {
     assert!(none.read(&id("a")).await.unwrap_err().to_string().contains("call .token(…)"));
 }
 
-/// C7: a client installs what its provider gives, and asks again when the service no longer takes it.
-#[tokio::test]
-async fn a_client_with_a_provider_outlives_its_tokens() {
-    let peer = Peer::start().await;
-    peer.tokens_last(Duration::from_millis(400));
-    let mint = crate::support::Mint::new(Duration::from_secs(60), u64::MAX).silent();
+/// A client of this service whose tokens are made as they are asked for, and that says nothing of their end.
+async fn provided(peer: &Peer, last: Duration) -> (SyncClient, crate::support::Mint) {
+    let mint = crate::support::Mint::new(last, u64::MAX).silent();
     let client = SyncClient::builder()
         .backend(Remote::builder().uri(&peer.uri).unpaced().build().unwrap())
         .document_id(id("Session_tokens"))
@@ -71,6 +68,15 @@ async fn a_client_with_a_provider_outlives_its_tokens() {
         .connect()
         .await
         .unwrap();
+    (client, mint)
+}
+
+/// C7: a client installs what its provider gives, and asks again when the service no longer takes it.
+#[tokio::test]
+async fn a_client_with_a_provider_outlives_its_tokens() {
+    let peer = Peer::start().await;
+    peer.tokens_last(Duration::from_millis(400));
+    let (client, mint) = provided(&peer, Duration::from_secs(60)).await;
     for number in 0..15 {
         client.set_sync(serde_json::json!({ "number": number })).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -84,15 +90,7 @@ async fn a_client_with_a_provider_outlives_its_tokens() {
 async fn a_token_that_the_service_warns_of_is_renewed_on_the_same_connection() {
     let peer = Peer::start().await;
     peer.warn_after(Duration::from_millis(300));
-    let mint = crate::support::Mint::new(Duration::from_secs(3_600), u64::MAX).silent();
-    let client = SyncClient::builder()
-        .backend(Remote::builder().uri(&peer.uri).unpaced().build().unwrap())
-        .document_id(id("Session_tokens"))
-        .identity(Identity::new("agent").unwrap())
-        .token(mint.clone())
-        .connect()
-        .await
-        .unwrap();
+    let (client, mint) = provided(&peer, Duration::from_secs(3_600)).await;
     until("a second token is presented", || peer.tokens().len() == 2).await;
     // That one is warned of as well.
     tokio::time::sleep(Duration::from_secs(2)).await;
