@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sp_sync::{extension, onboarding};
@@ -30,6 +31,21 @@ async fn all_are_connected(browser: &mut Chromium, page: &str) {
     for party in ["student", "extension", "proctor"] {
         browser.shows(page, &format!(".{party} .status"), "connected").await;
     }
+}
+
+/// C7: tokens that end while the page is open are renewed, and nobody is thrown out.
+async fn tokens_are_renewed(browser: &mut Chromium, page: &str) {
+    let site = Site::with_tokens_for(Duration::from_secs(6), Duration::from_secs(4)).await;
+    browser.open("renewing", &link(page, &site, ROOM)).await;
+    for party in ["student", "extension", "proctor"] {
+        browser.shows("renewing", &format!(".{party} .log"), "renewToken").await;
+    }
+    // The first tokens have ended.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    all_are_connected(browser, "renewing").await;
+    browser.press("renewing", "Ask for displays").await;
+    browser.shows("renewing", ".student .answer", "2 displays are attached").await;
+    assert_eq!(browser.complaints("renewing"), Vec::<Value>::new());
 }
 
 /// Light and dark, wide and narrow, with queues that are full and a party that is offline: nobody stumbles, and nothing
@@ -74,6 +90,16 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     for party in ["student", "extension", "proctor"] {
         browser.shows("page", &format!(".{party} .log"), "room").await;
     }
+
+    // What nobody has taken can be taken back.
+    browser.click("page", "switch", "Browser extension: network").await;
+    browser.press("page", "Stop").await;
+    browser.shows("page", ".lane.extension .waiting", "1 waiting").await;
+    browser.press("page", "Withdraw the last").await;
+    browser.shows("page", ".proctor .log", "stopSession: 1 of 1 taken back").await;
+    browser.until("page", "document.querySelector('.lane.extension.is-empty')").await;
+    browser.click("page", "switch", "Browser extension: network").await;
+    all_are_connected(&mut browser, "page").await;
 
     // Cut off from the network, one party's queue fills while the other's goes on; then it drains, in order.
     browser.click("page", "switch", "Browser extension: network").await;
@@ -124,6 +150,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     program.close().await.unwrap();
     assert_eq!(browser.complaints("page"), Vec::<Value>::new());
 
+    tokens_are_renewed(&mut browser, &at).await;
     looks_are_good(&mut browser, &at, &site).await;
     // Not at every run: no two pictures are the same.
     if std::env::var_os("UPDATE_SCREENSHOT").is_some() {

@@ -6,11 +6,13 @@ mod example;
 mod sdk;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use sp_sync::backend::Memory;
 use sp_sync::client::Builder;
-use sp_sync::server::{self, JwtGatekeeper, Service, TokenEndpoint, Users};
+use sp_sync::limits::SERVER_TOKEN_LIFETIME;
+use sp_sync::server::{self, JwtGatekeeper, Limits, Service, TokenEndpoint, Users};
 use sp_sync::{DocumentId, Identity, SyncClient};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
@@ -31,15 +33,25 @@ struct Site {
 
 impl Site {
     async fn new() -> Self {
+        Self::of(Limits::default(), SERVER_TOKEN_LIFETIME).await
+    }
+
+    /// Its tokens last so long, and it warns of their end so long before.
+    async fn with_tokens_for(lifetime: Duration, warning: Duration) -> Self {
+        Self::of(Limits::default().token_warning(warning), lifetime).await
+    }
+
+    async fn of(limits: Limits, lifetime: Duration) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let (store, keys, wire) = (Memory::new(), keys(), Proxy::to(at).await);
         let gatekeeper = JwtGatekeeper::new(keys.verifier());
-        let service = Service::builder(ACCOUNT, SERVICE, store.clone(), gatekeeper).build().unwrap();
+        let service =
+            Service::builder(ACCOUNT, SERVICE, store.clone(), gatekeeper).limits(limits).build().unwrap();
         // Bert's token is good for anybody, and everybody may do everything.
         let users = users_file().replacen("format = 1", "format = 1\nunlisted = \"backend\"", 1);
         let endpoint = TokenEndpoint::new(keys.minter().unwrap(), Users::from_toml_str(&users).unwrap());
-        let endpoint = endpoint.endpoint(format!("ws://{}/v3/wsconnect", wire.at));
+        let endpoint = endpoint.lifetime(lifetime).endpoint(format!("ws://{}/v3/wsconnect", wire.at));
         let routes = server::router(&service).merge(endpoint.router());
         let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { store, service, at, wire, task }

@@ -1,9 +1,34 @@
 import type { OnboardingStep } from '../catalogue';
+import type { Receipt } from '../sp-sync';
+import { Value } from '../value';
 import { Party } from './party';
+
+/** Actions of one call. */
+interface Sent {
+    readonly what: string;
+    readonly ids: readonly string[];
+}
 
 /** Who watches: tells the others what to do, and sees in the document what came of it. */
 export class Proctor {
+    /** What was sent last and may still wait. */
+    readonly last = new Value<Sent | undefined>(undefined);
+
     constructor(readonly party: Party) {}
+
+    /** Takes back what was sent last, unless somebody has taken it in hand by now. */
+    async withdraw(): Promise<void> {
+        const { last, party } = this;
+        if (last.now === undefined) return;
+        const { what, ids } = last.now;
+        last.now = undefined;
+        await party.attempt('withdraw', async () => {
+            const done = await Promise.all(ids.map((id) => party.session.withdraw(id)));
+            const count = done.filter((gone) => gone).length;
+            const told = count === 0 ? `${what}: too late, it is in hand or done` : `${what}: ${count} of ${ids.length} taken back`;
+            party.log.add('withdraw', told, count === 0 ? 'bad' : 'good');
+        });
+    }
 
     start(): Promise<boolean> {
         return this.tell('startSession', () => this.party.session.addAction('startSession', { modality: 'live' }));
@@ -46,8 +71,10 @@ export class Proctor {
         );
     }
 
-    private async tell(what: string, act: () => Promise<unknown>): Promise<boolean> {
-        const sent = await this.party.attempt(what, act);
+    private async tell(what: string, act: () => Promise<Receipt | Receipt[]>): Promise<boolean> {
+        const sent = await this.party.attempt(what, async () => {
+            this.last.now = { what, ids: [await act()].flat().map(({ id }) => id) };
+        });
         if (sent) this.party.log.add('addAction', what, 'good');
         return sent;
     }

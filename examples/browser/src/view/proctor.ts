@@ -16,6 +16,8 @@ export function proctorView(proctor: Proctor): HTMLElement {
             ...fact('Displays', plain(displayCount ?? 'not asked')),
         );
     });
+    const withdraw = button('Withdraw the last', () => proctor.withdraw());
+    proctor.last.watch((last) => (withdraw.disabled = last === undefined));
     return partyView(
         proctor.party,
         'Proctor’s console',
@@ -30,7 +32,7 @@ export function proctorView(proctor: Proctor): HTMLElement {
             button('Stop', () => proctor.stop()),
         ),
         message(proctor),
-        el('div', { class: 'actions' }, moving(proctor), button('Six actions in one write', () => proctor.burst())),
+        el('div', { class: 'actions' }, moving(proctor), button('Six actions in one write', () => proctor.burst()), withdraw),
     );
 }
 
