@@ -8,15 +8,14 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use sp_sync::backend::Memory;
 use sp_sync::onboarding::SetQueuePosition;
-use sp_sync::{Batch, Executor, Settings, SyncClient, TypedAction as _};
+use sp_sync::{Batch, Executor, Settings, SyncClient};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 
 use super::counting::Counting;
-use super::floor::{PLACES, object, read, text};
+use super::floor::{PLACES, assert_ended, ended, placed};
 use super::report::{Report, Row, at_least, no_more_than, per_second, ratio};
 use super::stage::{Threads, data, open};
 use super::stats::{Turns, median};
@@ -145,10 +144,7 @@ impl Floor {
         let (finish, finished) = mpsc::channel(PLACES);
         tokio::spawn(async move {
             while let Some(message) = actions.recv().await {
-                let action = read(&message);
-                let id = action.pointer("/_sp/id").cloned().expect("an id");
-                let _: SetQueuePosition = serde_json::from_value(action).expect("the action that was sent");
-                if finish.send(text(&json!({ "finished": id }))).await.is_err() {
+                if finish.send(ended(&message)).await.is_err() {
                     return;
                 }
             }
@@ -161,15 +157,12 @@ impl Floor {
         let sender = self.to_executor.clone();
         let send = tokio::spawn(async move {
             for place in 0..ACTIONS {
-                let mut action = object("setQueuePosition", "onboarding");
-                action.extend(SetQueuePosition::new(place).into_info());
-                action.insert("_sp".into(), json!({ "id": place }));
-                sender.send(text(&Value::Object(action))).await.expect("the executor is there");
+                sender.send(placed(place)).await.expect("the executor is there");
             }
         });
         for place in 0..ACTIONS {
             let message = self.finished.recv().await.expect("the executor is there");
-            assert_eq!(read(&message).get("finished").and_then(Value::as_i64), Some(place));
+            assert_ended(&message, place);
         }
         send.await.expect("the sender does not panic");
         begun.elapsed().as_secs_f64()

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 use sp_sync::TypedAction as _;
 use sp_sync::extension::{GetDisplayCount, GetDisplayCountResponse};
+use sp_sync::onboarding::SetQueuePosition;
 use tokio::sync::mpsc;
 
 /// Places in each channel: as many actions as may wait for an executor by default.
@@ -39,19 +40,12 @@ impl Floor {
     pub async fn ask(&mut self) {
         self.asked += 1;
         let id = format!("k3v9s0a1b2c3{}", self.asked);
-        let mut action = object("getDisplayCount", "extension");
-        action.insert("respondTo".into(), "onboarding".into());
-        action.extend(GetDisplayCount {}.into_info());
-        action.insert("_sp".into(), json!({ "id": id, "from": "page#n8s2k4q1" }));
-        self.tell(&Value::Object(action)).await;
+        self.tell(&request(&id)).await;
         if self.exchange == Exchange::Four {
             let taken = self.hear().await;
             assert_eq!(taken.get("taken").and_then(Value::as_str), Some(id.as_str()));
         }
-        let response = self.hear().await;
-        assert_eq!(response.pointer("/_sp/re").and_then(Value::as_str), Some(id.as_str()));
-        let response: GetDisplayCountResponse = serde_json::from_value(response).expect("the response");
-        assert_eq!(response.display_count, 2);
+        assert_answers(self.hear().await, &id);
         if self.exchange == Exchange::Four {
             self.tell(&json!({ "received": id })).await;
         }
@@ -80,21 +74,64 @@ async fn carry_out(
         if exchange == Exchange::Four && responses.send(text(&json!({ "taken": id }))).await.is_err() {
             return;
         }
-        let executor = action["respondTo"].as_str().expect("someone to answer").to_owned();
-        let from = action.pointer("/_sp/from").cloned().expect("a sender");
-        let _: GetDisplayCount = serde_json::from_value(action).expect("the action that was asked");
-        let mut response = object("getDisplayCount", &executor);
-        let answer = serde_json::to_value(GetDisplayCountResponse { display_count: 2 }).expect("plain data");
-        response.extend(answer.as_object().cloned().expect("an object"));
-        response.insert("_sp".into(), json!({ "id": id, "re": id, "to": from }));
-        if responses.send(text(&Value::Object(response))).await.is_err() {
+        if responses.send(text(&response(action))).await.is_err() {
             return;
         }
     }
 }
 
+/// What the requester asks.
+pub fn request(id: &str) -> Value {
+    let mut action = object("getDisplayCount", "extension");
+    action.insert("respondTo".into(), "onboarding".into());
+    action.extend(GetDisplayCount {}.into_info());
+    action.insert("_sp".into(), json!({ "id": id, "from": "page#n8s2k4q1" }));
+    Value::Object(action)
+}
+
+/// What the executor answers to that.
+pub fn response(action: Value) -> Value {
+    let id = action.pointer("/_sp/id").cloned().expect("an id");
+    let executor = action["respondTo"].as_str().expect("someone to answer").to_owned();
+    let from = action.pointer("/_sp/from").cloned().expect("a sender");
+    let _: GetDisplayCount = serde_json::from_value(action).expect("the action that was asked");
+    let mut response = object("getDisplayCount", &executor);
+    let answer = serde_json::to_value(GetDisplayCountResponse { display_count: 2 }).expect("plain data");
+    response.extend(answer.as_object().cloned().expect("an object"));
+    response.insert("_sp".into(), json!({ "id": id, "re": id, "to": from }));
+    Value::Object(response)
+}
+
+/// The requester reads the answer.
+pub fn assert_answers(response: Value, id: &str) {
+    assert_eq!(response.pointer("/_sp/re").and_then(Value::as_str), Some(id));
+    let response: GetDisplayCountResponse = serde_json::from_value(response).expect("the response");
+    assert_eq!(response.display_count, 2);
+}
+
+/// One of a batch of actions.
+pub fn placed(place: i64) -> String {
+    let mut action = object("setQueuePosition", "onboarding");
+    action.extend(SetQueuePosition::new(place).into_info());
+    action.insert("_sp".into(), json!({ "id": place }));
+    text(&Value::Object(action))
+}
+
+/// What its executor says in the end.
+pub fn ended(action: &str) -> String {
+    let action = read(action);
+    let id = action.pointer("/_sp/id").cloned().expect("an id");
+    let _: SetQueuePosition = serde_json::from_value(action).expect("the action that was sent");
+    text(&json!({ "finished": id }))
+}
+
+/// The sender reads that.
+pub fn assert_ended(message: &str, place: i64) {
+    assert_eq!(read(message).get("finished").and_then(Value::as_i64), Some(place));
+}
+
 /// The flat object of an action or a response.
-pub fn object(action: &str, executor: &str) -> Map<String, Value> {
+fn object(action: &str, executor: &str) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("action".into(), action.into());
     object.insert("executor".into(), executor.into());

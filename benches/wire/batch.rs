@@ -3,14 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use sp_sync::backend::Memory;
 use sp_sync::onboarding::SetQueuePosition;
-use sp_sync::{Batch, Settings, SyncClient, TypedAction as _};
+use sp_sync::{Batch, Settings, SyncClient};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 
-use super::floor::{PLACES, object, read, text};
+use super::floor::{PLACES, assert_ended, ended, placed};
 use super::relay::Member;
 use super::report::{Report, Row, at_least, per_second, ratio};
 use super::stage::{Threads, data};
@@ -45,10 +44,7 @@ async fn measure() -> Turns {
     let mut executor = Member::enter(relay, "batch").await;
     tokio::spawn(async move {
         while let Some(message) = executor.hear().await {
-            let action = read(&message);
-            let id = action.pointer("/_sp/id").cloned().expect("an id");
-            let _: SetQueuePosition = serde_json::from_value(action).expect("the action that was sent");
-            executor.say(text(&json!({ "finished": id }))).await;
+            executor.say(ended(&message)).await;
         }
     });
     let mut sender = Member::enter(relay, "batch").await;
@@ -89,14 +85,10 @@ async fn carry_out(page: SyncClient, seen: mpsc::Sender<i64>) {
 async fn floor(sender: &mut Member) -> f64 {
     let begun = Instant::now();
     for place in 0..ACTIONS {
-        let mut action = object("setQueuePosition", "onboarding");
-        action.extend(SetQueuePosition::new(place).into_info());
-        action.insert("_sp".into(), json!({ "id": place }));
-        sender.say(text(&Value::Object(action))).await;
+        sender.say(placed(place)).await;
     }
     for place in 0..ACTIONS {
-        let finished = read(&sender.hear().await.expect("the relay is there"));
-        assert_eq!(finished.get("finished").and_then(Value::as_i64), Some(place));
+        assert_ended(&sender.hear().await.expect("the relay is there"), place);
     }
     begun.elapsed().as_secs_f64()
 }

@@ -6,16 +6,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Map, Value, json};
-use sp_sync::TypedAction as _;
-use sp_sync::extension::{GetDisplayCount, GetDisplayCountResponse};
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
-use super::floor::{Exchange, object, read, text};
+use super::floor::{Exchange, assert_answers, read, request, response, text};
 
 type Rooms = Arc<Mutex<HashMap<String, HashMap<u64, mpsc::UnboundedSender<Message>>>>>;
 
@@ -109,19 +107,12 @@ impl Pair {
     pub async fn ask(&mut self) {
         self.asked += 1;
         let id = format!("k3v9s0a1b2c3{}", self.asked);
-        let mut action = object("getDisplayCount", "extension");
-        action.insert("respondTo".into(), "onboarding".into());
-        action.extend(GetDisplayCount {}.into_info());
-        action.insert("_sp".into(), json!({ "id": id, "from": "page#n8s2k4q1" }));
-        self.page.tell(&Value::Object(action)).await;
+        self.page.tell(&request(&id)).await;
         if self.exchange == Exchange::Four {
             let taken = read(&self.page.hear().await.expect("the relay is there"));
             assert_eq!(taken.get("taken").and_then(Value::as_str), Some(id.as_str()));
         }
-        let response = read(&self.page.hear().await.expect("the relay is there"));
-        assert_eq!(response.pointer("/_sp/re").and_then(Value::as_str), Some(id.as_str()));
-        let response: GetDisplayCountResponse = serde_json::from_value(response).expect("the response");
-        assert_eq!(response.display_count, 2);
+        assert_answers(read(&self.page.hear().await.expect("the relay is there")), &id);
         if self.exchange == Exchange::Four {
             self.page.tell(&json!({ "received": id })).await;
         }
@@ -140,17 +131,10 @@ async fn carry_out(mut extension: Member, exchange: Exchange) {
         if action.get("received").is_some() {
             continue;
         }
-        let id = action.pointer("/_sp/id").cloned().expect("an id");
         if exchange == Exchange::Four {
+            let id = &action["_sp"]["id"];
             extension.tell(&json!({ "taken": id })).await;
         }
-        let from = action.pointer("/_sp/from").cloned().expect("a sender");
-        let executor = action["respondTo"].as_str().expect("someone to answer").to_owned();
-        let _: GetDisplayCount = serde_json::from_value(action).expect("the action that was asked");
-        let mut response: Map<String, Value> = object("getDisplayCount", &executor);
-        let answer = serde_json::to_value(GetDisplayCountResponse { display_count: 2 }).expect("plain data");
-        response.extend(answer.as_object().cloned().expect("an object"));
-        response.insert("_sp".into(), json!({ "id": id, "re": id, "to": from }));
-        extension.tell(&Value::Object(response)).await;
+        extension.tell(&response(action)).await;
     }
 }
