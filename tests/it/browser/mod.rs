@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sp_sync::backend::Memory;
 use sp_sync::client::Builder;
-use sp_sync::limits::SERVER_TOKEN_LIFETIME;
+use sp_sync::limits::{JWT_LIFETIME_MIN, SERVER_TOKEN_LIFETIME};
 use sp_sync::server::{self, JwtGatekeeper, Limits, Service, TokenEndpoint, Users};
 use sp_sync::{DocumentId, Identity, SyncClient};
 use tokio::task::JoinHandle;
@@ -36,9 +36,9 @@ impl Site {
         Self::of(Limits::default(), SERVER_TOKEN_LIFETIME).await
     }
 
-    /// Its tokens last so long, and it warns of their end so long before.
-    async fn with_tokens_for(lifetime: Duration, warning: Duration) -> Self {
-        Self::of(Limits::default().token_warning(warning), lifetime).await
+    /// It warns of the end of every token after so much of its life.
+    async fn that_warns_after(used: Duration) -> Self {
+        Self::of(Limits::default().token_warning(JWT_LIFETIME_MIN - used), JWT_LIFETIME_MIN).await
     }
 
     async fn of(limits: Limits, lifetime: Duration) -> Self {
