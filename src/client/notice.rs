@@ -111,8 +111,9 @@ pub enum Notice {
     },
     /// The access token has expired and no new one could be had (C8).
     TokenExpired,
-    /// The identity was refused, or another client took its place (C63). Calls fail with it at once; what was refused
-    /// is tried again every half minute at first and every two minutes later, and at once with another token.
+    /// The identity was refused, or another client took its place (C63). Calls fail with it at once. A right that lacks is
+    /// asked for again, after half a minute at first and every two minutes later; a token that is refused and a place that
+    /// is taken wait for another token.
     Refused {
         /// The backend's code.
         code: i64,

@@ -60,7 +60,9 @@ impl Machine {
         }
         let times = self.pause.refused.as_ref().map_or(0, |before| before.times).saturating_add(1);
         let wait = self.config.settings.refused_backoff(times);
-        let again_at = Some(now + wait.mul_f64(self.jitter(0.8)));
+        let again_at = now + wait.mul_f64(self.jitter(0.8));
+        // The same token would be refused again; two clients that want one place would throw each other out for ever.
+        let again_at = Some(again_at).filter(|_| !is_of_session(*code));
         let seen = error.clone().into_error(&self.config.facts, &self.config.id);
         let notice = Notice::Refused { code: *code, message: message.clone() };
         self.refuse(Refusal { error: seen, asked, times, again_at }, notice);
@@ -93,4 +95,10 @@ impl Machine {
         // That it was refused was told.
         self.pause.told |= self.pause.refused.take_if(again).is_some();
     }
+}
+
+/// Whether it is the token or the place of this client that is refused, not what it may do. Sync: 201xx are about tokens,
+/// 51xxx about sessions.
+fn is_of_session(code: i64) -> bool {
+    matches!(code, 20_100..20_200 | 51_000..52_000)
 }

@@ -33,6 +33,24 @@ async fn all_are_connected(browser: &mut Chromium, page: &str) {
     }
 }
 
+/// C30: an action that waits is withdrawn, and never carried out.
+async fn takes_back_what_nobody_has_taken(browser: &mut Chromium, page: &str) {
+    browser.click(page, "switch", "Browser extension: network").await;
+    browser.press(page, "Stop").await;
+    browser.shows(page, ".lane.extension .waiting", "1 waiting").await;
+    browser.press(page, "Withdraw the last").await;
+    browser.shows(page, ".proctor .log", "stopSession: 1 of 1 taken back").await;
+    browser.until(page, "document.querySelector('.lane.extension.is-empty')").await;
+    browser.click(page, "switch", "Browser extension: network").await;
+    all_are_connected(browser, page).await;
+    assert_eq!(
+        browser
+            .evaluate(page, "document.querySelector('.extension .log').textContent.includes('stopSession')")
+            .await,
+        false
+    );
+}
+
 /// C7: tokens that are about to end while the page is open are renewed by every party, and the page shows that.
 async fn tokens_are_renewed(browser: &mut Chromium, page: &str) {
     let site = Site::that_warns_after(Duration::from_secs(4)).await;
@@ -89,15 +107,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
         browser.shows("page", &format!(".{party} .log"), "room").await;
     }
 
-    // What nobody has taken can be taken back.
-    browser.click("page", "switch", "Browser extension: network").await;
-    browser.press("page", "Stop").await;
-    browser.shows("page", ".lane.extension .waiting", "1 waiting").await;
-    browser.press("page", "Withdraw the last").await;
-    browser.shows("page", ".proctor .log", "stopSession: 1 of 1 taken back").await;
-    browser.until("page", "document.querySelector('.lane.extension.is-empty')").await;
-    browser.click("page", "switch", "Browser extension: network").await;
-    all_are_connected(&mut browser, "page").await;
+    takes_back_what_nobody_has_taken(&mut browser, "page").await;
 
     // Cut off from the network, one party's queue fills while the other's goes on; then it drains, in order.
     browser.click("page", "switch", "Browser extension: network").await;

@@ -92,12 +92,15 @@ fn a_token_ends_the_rest_at_once() {
 }
 
 #[test]
-fn a_token_that_has_expired_is_not_tried_again() {
-    let mut desk = Desk::new();
-    desk.machine.watch_failed(BackendError::TokenExpired, desk.now);
-    desk.step();
-    desk.pass(1_000 * SECOND);
-    desk.sees(11, document(json!({ "late": 1 })));
-    assert_eq!((desk.reads, desk.writes.len()), (0, 0));
-    assert!(matches!(refused(&mut desk.set("x", 1)), Error::TokenExpired));
+fn a_refused_token_or_place_is_not_tried_again() {
+    let of = |code| BackendError::Refused { code, message: "not you".into() };
+    for error in [BackendError::TokenExpired, of(20_107), of(51_101)] {
+        let mut desk = Desk::new();
+        desk.machine.watch_failed(error, desk.now);
+        desk.step();
+        desk.pass(1_000 * SECOND);
+        desk.sees(11, document(json!({ "late": 1 })));
+        assert_eq!((desk.reads, desk.writes.len()), (0, 0));
+        assert!(matches!(refused(&mut desk.set("x", 1)), Error::TokenExpired | Error::Refused { .. }));
+    }
 }
