@@ -1,5 +1,7 @@
 //! Subscriptions: asked for in batches, on every connection anew, until each is confirmed.
 
+use serde_json::Value;
+
 use super::asking::What;
 use super::{Due, Machine, backoff};
 use crate::backend::BackendError;
@@ -169,6 +171,12 @@ impl Machine {
                 },
                 // It may be of a document that another one of this name has replaced since.
                 Event::DocumentRemoved(removed) => self.gone(&removed.sid, moment),
+                // A change that cannot be read is still one.
+                Event::Other { event_type, event } if event_type == "document_updated" => {
+                    if let Some(sid) = event.get("document_sid").and_then(Value::as_str) {
+                        self.look_at(sid, moment);
+                    }
+                }
                 _ => {}
             }
         }

@@ -1,6 +1,9 @@
 //! Subscriptions until they are confirmed.
 
+use serde_json::json;
+
 use super::*;
+use crate::twilsock::frame::Payload;
 use crate::twilsock::sync::{
     Confirmed, Correlation, DocumentUpdated, Kind, Replay, SubscriptionAnswer, SubscriptionBatch, SyncRequest,
 };
@@ -101,4 +104,18 @@ fn every_connection_subscribes_anew_and_a_stranger_s_confirmation_is_passed_over
     bench.collect();
     bench.pass(Duration::from_secs(2));
     assert_eq!(batch(&mut bench).entries[0].last_event_id, Some(EventId(5)));
+}
+
+#[test]
+fn a_change_that_cannot_be_read_is_looked_for() {
+    let (mut bench, _) = watched();
+    for event in
+        [json!({ "id": "x", "document_sid": SID }), json!({ "id": 6, "document_sid": "ET1" }), json!({})]
+    {
+        let payload = Payload::json(&json!({ "event_type": "document_updated", "event": event }));
+        bench.notify(&Notification { message_type: "twilio.sync.event".into(), payload });
+    }
+    bench.answer("GET", &found(6));
+    assert_eq!(bench.told(), "7 {\"event\":6}");
+    assert!(bench.asked.is_empty(), "of its own documents only");
 }
