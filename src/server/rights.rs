@@ -11,9 +11,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use super::connection::Peer;
 use super::files::in_session;
 use super::service::Core;
-use super::{Access, Permissions};
+use super::{Access, Permissions, seeking, trace};
 use crate::backend::{Backend, BackendError, Revision, Stored, Written};
 use crate::document::Document;
 use crate::id::DocumentId;
@@ -161,10 +162,28 @@ impl Core {
         Ok(self.access.by(&rows, identity, document.as_str()))
     }
 
+    /// Why whoever asks by SID hears no more, whose rights do not cover it. SIDs are derived from names: whoever may do nothing
+    /// with a document must not find out by its SID that it is there. By name that is not to be found out either, but
+    /// there the answer is always that it is not allowed.
+    pub(super) async fn denial(
+        self: &Arc<Self>,
+        peer: &Peer,
+        document: &DocumentId,
+        may: Permissions,
+    ) -> SyncError {
+        if may != Permissions::NONE || peer.knows(document) {
+            return Code::NotAllowed.into();
+        }
+        seeking::in_vain(self).await
+    }
+
     /// The rows of a document.
     pub(super) async fn rows(&self, document: &DocumentId) -> Result<Rows, SyncError> {
         let stored = self.backend.read(&self.names.rows(document)).await;
-        let stored = stored.map_err(|_| SyncError::from(Code::Unavailable))?;
+        let stored = stored.map_err(|error| {
+            trace::store_failed(&error);
+            SyncError::from(Code::Unavailable)
+        })?;
         Ok(stored.as_ref().map(Rows::of).unwrap_or_default())
     }
 }
