@@ -54,10 +54,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
         let forwarded = || {
             parts.extensions.get::<BehindProxy>()?;
             let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-            last.rsplit(',').next()?.trim().parse().ok()
+            address(last.rsplit(',').next()?)
         };
         Ok(Self { address: forwarded().or(socket) })
     }
+}
+
+/// An address as proxies write it: alone, with a port, and of the sixth version perhaps in brackets and quotes.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    text.parse().ok().or_else(bare).or_else(with_port)
 }
 
 /// An answer that is not what was asked for.

@@ -62,6 +62,7 @@ mod running;
 mod seeking;
 mod service;
 mod sockets;
+mod sweeping;
 mod tokens;
 mod trace;
 

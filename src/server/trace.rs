@@ -73,7 +73,7 @@ mod seen {
 
     /// An address has used up its attempts to log in.
     pub(in crate::server) fn too_many_attempts(peer: Option<IpAddr>, wait: Duration) {
-        let (peer, wait_s) = (peer.map(display), wait.as_secs());
+        let (peer, wait_s) = (peer.map(display), wait.as_millis().div_ceil(1_000));
         warn!(target: "sp_sync::server", peer, wait_s, "too many failed logins");
     }
 

@@ -213,6 +213,31 @@ async fn the_official_sdk_hears_that_a_right_was_taken_away() {
     assert!(node.so_far("guest", "updated").is_empty());
     let shown = node.tell("show", json!({ "who": "guest", "as": "seat" })).await;
     assert_eq!(shown["data"], json!({ "open": 1 }));
+    // It knows the document, so it is told why.
+    let refused = node.try_tell("update", json!({ "who": "guest", "as": "seat", "data": { "n": 1 } })).await;
+    let refused = refused.unwrap_err();
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(403), &json!(54007)));
+}
+
+/// A connection that is new has never been shown the document: to the SDK it is gone, and by its name it is refused.
+#[tokio::test]
+async fn the_official_sdk_that_comes_back_without_its_right_hears_that_the_document_is_gone() {
+    let Some(mut node) = Puppet::new() else { return };
+    let (store, banished) = (Memory::new(), Banished::default());
+    let server = Running::new(service(store.clone()).access(banished.clone())).await;
+    node.connect("guest", "guest", server.at).await;
+    node.open("guest", "seat").await;
+    super::until("it hears", || server.service.counters().subscriptions.get() == 1).await;
+    banished.banish("guest");
+    server.service.shut_down().await;
+    let at = server.at;
+    drop(server);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let _server = Running::at(service(store).access(banished), at).await;
+    node.named("guest", "removed").await;
+    let options = json!({ "who": "guest", "as": "again", "options": "seat" });
+    let refused = node.try_tell("open", options).await.unwrap_err();
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(403), &json!(54007)));
 }
 
 /// A backend of this crate ends its watch with the refusal.
