@@ -1,6 +1,5 @@
 //! A look at everything that is configured. Whoever mends it wants to know all that is wrong at once.
 
-use std::fmt::Display;
 use std::path::Path;
 
 use sp_sync::backend::{Embedded, Memory};
@@ -156,7 +155,7 @@ async fn store(options: &Serve, faults: &mut Faults) -> String {
         Place::Memory => return "in memory".to_owned(),
         Place::File(path) => path,
     };
-    let shown: &dyn Display = &path.display();
+    let shown = path.display();
     if path.exists() {
         match Embedded::options().create(false).read_only(true).open(path).await {
             Ok(file) => file.close().await,
