@@ -45,6 +45,7 @@ impl<'d> Section<'d> {
     }
 
     /// Where the value of a key stands; where there is none, the section.
+    #[cfg(feature = "server")]
     pub(crate) fn at_value(&self, key: &str) -> usize {
         self.entry(key).map_or(self.at, |(_, value)| value.span().start)
     }
