@@ -386,6 +386,9 @@ pub const SERVER_SIDS_PAGE: usize = 1_000;
 /// Pause between two looks through that list.
 pub const SERVER_SIDS_PAUSE: Duration = Duration::from_millis(250);
 
+/// Time after which a server looks for rows of permissions whose document has expired: each look reads all rows.
+pub const SERVER_ROWS_SWEPT_EVERY: Duration = Duration::from_secs(600);
+
 /// Bytes of the buffer through which a server reads a connection. Smaller takes more system calls for long frames;
 /// larger costs every idle connection so much.
 pub const SERVER_READ_BUFFER_BYTES: usize = 2_048;

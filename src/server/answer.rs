@@ -20,6 +20,9 @@ use crate::twilsock::sync::{Code, SyncError};
 /// Where a number is explained. REST: part of every error body.
 const MORE_INFO: &str = "https://www.twilio.com/docs/errors/";
 
+/// REST: who is asking is not known.
+const NOT_AUTHENTICATED: u32 = 20003;
+
 /// REST: what the original's service lets pages of other origins do.
 const CORS: [(HeaderName, &str); 5] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
@@ -51,10 +54,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
         let forwarded = || {
             parts.extensions.get::<BehindProxy>()?;
             let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-            last.rsplit(',').next()?.trim().parse().ok()
+            address(last.rsplit(',').next()?)
         };
         Ok(Self { address: forwarded().or(socket) })
     }
+}
+
+/// An address as proxies write it: alone, with a port, and of the sixth version perhaps in brackets and quotes.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    text.parse().ok().or_else(bare).or_else(with_port)
 }
 
 /// An answer that is not what was asked for.
@@ -72,11 +83,16 @@ impl Problem {
     }
 
     pub(super) fn not_authenticated() -> Self {
-        Self::new(401, 20003, "Authenticate")
+        Self::new(401, NOT_AUTHENTICATED, "Authenticate")
     }
 
     pub(super) fn forbidden() -> Self {
         Self::new(403, 20403, "Forbidden")
+    }
+
+    /// REST: the number of a mandatory parameter that is not there.
+    pub(super) fn missing(field: &str) -> Self {
+        Self::new(400, 20001, format!("`{field}` is missing: give it in the body's JSON object"))
     }
 
     pub(super) fn not_json() -> Self {
@@ -123,6 +139,12 @@ impl Problem {
         Code::MethodNotAllowed.into()
     }
 
+    /// Why, for whoever runs the server: somewhat more than callers are told.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only the log tells it"))]
+    pub(super) fn reason(&self) -> &str {
+        if self.code == NOT_AUTHENTICATED { "no credentials, or none that are known" } else { &self.message }
+    }
+
     pub(super) fn response(&self) -> Response {
         let Self { status, code, message, .. } = self;
         let body = json!({
@@ -130,7 +152,7 @@ impl Problem {
         });
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = json(status, &body);
-        if *code == 20003 {
+        if *code == NOT_AUTHENTICATED {
             let ask = HeaderValue::from_static("Basic realm=\"Sync API\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
         }

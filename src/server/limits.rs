@@ -31,6 +31,8 @@ pub struct Limits {
     pub send_within: Duration,
     /// How long a document without subscribers and requests is kept at hand.
     pub document_idle: Duration,
+    /// How long after a document has expired its rows of permissions may still lie in the store.
+    pub rows_swept_every: Duration,
     /// When clients are to come back that a shutdown sends away: after a time between these.
     pub offload_between: (Duration, Duration),
     /// Bounds and times of one session.
@@ -50,6 +52,7 @@ impl Default for Limits {
             queue_max: limits::SERVER_QUEUE_MAX,
             send_within: limits::SERVER_SEND_WITHIN,
             document_idle: limits::SERVER_DOCUMENT_IDLE,
+            rows_swept_every: limits::SERVER_ROWS_SWEPT_EVERY,
             offload_between: limits::SERVER_OFFLOAD_BETWEEN,
             session: server_session::Settings::default(),
         }

@@ -62,6 +62,7 @@ mod running;
 mod seeking;
 mod service;
 mod sockets;
+mod sweeping;
 mod tokens;
 mod trace;
 
@@ -99,11 +100,12 @@ pub fn router(service: &Service) -> Router {
     Router::new().route("/v3/wsconnect", get(connect)).with_state(service.clone())
 }
 
-async fn connect(State(service): State<Service>, upgrade: WebSocketUpgrade) -> Response {
+async fn connect(State(service): State<Service>, peer: answer::Peer, upgrade: WebSocketUpgrade) -> Response {
     let core = service.core;
     let limits = &core.limits;
     // A few above the limit are let in so far that they can be told when to come back.
     let Some(place) = core.running.enter(limits.connections_max + limits.connections_max / 8 + 1) else {
+        trace::full(peer.address, limits.connections_max);
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     // A frame that is somewhat too large is answered by the session.
@@ -113,5 +115,5 @@ async fn connect(State(service): State<Service>, upgrade: WebSocketUpgrade) -> R
         .write_buffer_size(SERVER_WRITE_BUFFER_BYTES)
         .max_message_size(message_max)
         .max_frame_size(message_max)
-        .on_upgrade(move |socket| connection::serve(core, socket, place))
+        .on_upgrade(move |socket| connection::serve(core, socket, peer.address, place))
 }

@@ -78,8 +78,12 @@ impl Names {
     /// The document that has, or may get, this unique name. Sync: names have 1 to 320 characters and do not look like a
     /// SID; those of stored documents end at 256.
     pub(super) fn named(name: &str) -> Result<DocumentId, SyncError> {
-        if is_sid(name) || contained(name).is_some() || Self::is_rows(name) {
-            return Err(Code::BadUniqueName.into());
+        if is_sid(name) {
+            return Err(SyncError::from(Code::BadUniqueName).saying("A unique name must not look like a SID"));
+        }
+        if contained(name).is_some() || Self::is_rows(name) {
+            let why = "Names of `Unnamed_` or `Permissions_` and a SID are this server's own: choose another";
+            return Err(SyncError::from(Code::BadUniqueName).saying(why));
         }
         DocumentId::new(name).map_err(|error| SyncError::from(Code::BadUniqueName).saying(error.to_string()))
     }

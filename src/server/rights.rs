@@ -6,21 +6,25 @@
 //! its document's task has heard, which the store tells it as it tells of documents.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Once, PoisonError, RwLock};
 
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use super::connection::Peer;
 use super::files::in_session;
 use super::service::Core;
-use super::{Access, Permissions};
+use super::{Access, Permissions, seeking, sweeping, trace};
 use crate::backend::{Backend, BackendError, Revision, Stored, Written};
 use crate::document::Document;
 use crate::id::DocumentId;
 use crate::twilsock::sync::{Code, SyncError};
 
-/// The only key of a document of rows. Its value has a member per identity: the first letters of what it may do.
+/// A key of a document of rows. Its value has a member per identity: the first letters of what it may do.
 const ROWS: &str = "rows";
+
+/// The other: the name of the document that the rows are of.
+const OF: &str = "of";
 
 /// Who may do what with one document. Ordered, so that a list of them has an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub(super) struct Rights {
     pub(super) rules: Arc<dyn Access>,
     /// `None` where rows do not count.
     known: Option<RwLock<HashMap<Box<str>, Rows>>>,
+    /// Somebody has begun to look for rows of documents that have expired.
+    swept: Once,
 }
 
 impl Rows {
@@ -57,10 +63,12 @@ impl Rows {
         Self::of(&Stored { revision, document, expires, created: at, updated: at, at })
     }
 
-    pub(super) fn document(&self) -> Document {
+    /// The document that holds them.
+    pub(super) fn document(&self, of: &DocumentId) -> Document {
         let rows: Map<String, Value> =
             self.rows.iter().map(|(who, may)| (who.clone(), letters(*may).into())).collect();
-        Document::from_object(Map::from_iter([(ROWS.to_owned(), json!(rows))]))
+        let members = [(OF.to_owned(), of.as_str().into()), (ROWS.to_owned(), json!(rows))];
+        Document::from_object(Map::from_iter(members))
     }
 
     /// The revision of the document that holds them, if there is one.
@@ -91,6 +99,12 @@ impl Rows {
     }
 }
 
+/// Of which document these rows are, if they say so.
+pub(super) fn document_of(rows: &Stored) -> Option<DocumentId> {
+    let Some(Value::String(name)) = rows.document.field(OF) else { return None };
+    DocumentId::new(name.as_str()).ok()
+}
+
 fn letters(may: Permissions) -> String {
     [(may.read, 'r'), (may.write, 'w'), (may.manage, 'm')]
         .iter()
@@ -107,7 +121,7 @@ fn read(may: &Value) -> Option<Permissions> {
 
 impl Rights {
     pub(super) fn new(rules: Arc<dyn Access>, rows_count: bool) -> Self {
-        Self { rules, known: rows_count.then(RwLock::default) }
+        Self { rules, known: rows_count.then(RwLock::default), swept: Once::new() }
     }
 
     pub(super) fn rows_count(&self) -> bool {
@@ -151,7 +165,11 @@ impl Rights {
 
 impl Core {
     /// What an identity may do with a document, as the store says now.
-    pub(super) async fn may(&self, identity: &str, document: &DocumentId) -> Result<Permissions, SyncError> {
+    pub(super) async fn may(
+        self: &Arc<Self>,
+        identity: &str,
+        document: &DocumentId,
+    ) -> Result<Permissions, SyncError> {
         if !self.access.rows_count() {
             return Ok(self.access.rules.may(identity, document.as_str()));
         }
@@ -161,10 +179,29 @@ impl Core {
         Ok(self.access.by(&rows, identity, document.as_str()))
     }
 
+    /// Why whoever asks by SID hears no more, whose rights do not cover it. SIDs are derived from names: whoever may do nothing
+    /// with a document must not find out by its SID that it is there. By name that is not to be found out either, but
+    /// there the answer is always that it is not allowed.
+    pub(super) async fn denial(
+        self: &Arc<Self>,
+        peer: &Peer,
+        document: &DocumentId,
+        may: Permissions,
+    ) -> SyncError {
+        if may != Permissions::NONE || peer.knows(document) {
+            return Code::NotAllowed.into();
+        }
+        seeking::in_vain(self).await
+    }
+
     /// The rows of a document.
-    pub(super) async fn rows(&self, document: &DocumentId) -> Result<Rows, SyncError> {
+    pub(super) async fn rows(self: &Arc<Self>, document: &DocumentId) -> Result<Rows, SyncError> {
+        self.access.swept.call_once(|| sweeping::start(self));
         let stored = self.backend.read(&self.names.rows(document)).await;
-        let stored = stored.map_err(|_| SyncError::from(Code::Unavailable))?;
+        let stored = stored.map_err(|error| {
+            trace::store_failed(&error);
+            SyncError::from(Code::Unavailable)
+        })?;
         Ok(stored.as_ref().map(Rows::of).unwrap_or_default())
     }
 }
@@ -209,8 +246,10 @@ mod tests {
         let mut rows = Rows::default();
         assert_eq!(rows.set("ana", Some(Permissions::WRITE)), None);
         assert_eq!(rows.set("eve", Some(Permissions::NONE)), None);
-        let text = rows.document().to_json();
-        assert_eq!(&*text, r#"{"rows":{"ana":"rw","eve":""}}"#);
+        let text = rows.document(&DocumentId::new("seat").unwrap()).to_json();
+        assert_eq!(&*text, r#"{"of":"seat","rows":{"ana":"rw","eve":""}}"#);
+        assert_eq!(document_of(&stored(&text, 3)).unwrap().as_str(), "seat");
+        assert_eq!(document_of(&stored(r#"{"of":1,"rows":{}}"#, 3)), None);
         let read = Rows::of(&stored(&text, 3));
         assert_eq!((read.get("ana"), read.get("eve")), (Some(Permissions::WRITE), Some(Permissions::NONE)));
         assert_eq!((read.get("petr"), read.revision()), (None, Some(Revision(3))));

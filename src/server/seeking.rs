@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::names::Names;
 use super::service::Core;
+use super::trace;
 use crate::backend::BackendError;
 use crate::id::DocumentId;
 use crate::limits::{SERVER_SIDS_PAGE, SERVER_SIDS_PAUSE, SERVER_SIDS_SOUGHT_MAX};
@@ -67,6 +68,13 @@ pub(super) async fn seek(core: &Arc<Core>, sid: &str) -> Result<DocumentId, Sync
     }
 }
 
+/// The answer to whoever asks by SID for a document that is to be a secret: that there is none, and not sooner than of a SID
+/// that nobody has, which is looked for.
+pub(super) async fn in_vain(core: &Arc<Core>) -> SyncError {
+    // No SID is empty.
+    seek(core, "").await.err().unwrap_or_else(|| Code::NoDocument.into())
+}
+
 /// One pass after the other, as long as somebody waits; each rests four times as long as it took.
 async fn go_through(core: Arc<Core>) {
     loop {
@@ -80,6 +88,9 @@ async fn go_through(core: Arc<Core>) {
         };
         let began = Instant::now();
         let end = pass(&core, &mut sought).await;
+        if let Err(error) = &end {
+            trace::store_failed(error);
+        }
         for waiter in sought.into_values().flatten() {
             tell(&core, waiter, end.clone().map(|()| None));
         }

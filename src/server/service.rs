@@ -160,7 +160,8 @@ impl Builder {
     /// where there is none; and it decides alone who may make a document. Not by default: then there are no rows.
     ///
     /// Rows are kept in the backend, those of one document in one document beside it, whose limit of size bounds them: some
-    /// 300 identities in 16 KiB. They go when their document does. Each request costs one more read of the store. What
+    /// 300 identities in 16 KiB. They go when their document does; within ten minutes
+    /// ([`Limits::rows_swept_every`]) when it expires. Each request costs one more read of the store. What
     /// begins after a row was set is judged by it, on every server; a subscription that is running ends at once on this
     /// server, and as soon as the store tells of it on others.
     #[must_use]

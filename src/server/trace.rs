@@ -8,13 +8,41 @@
 #[cfg(feature = "tracing")]
 mod seen {
     use std::collections::HashMap;
-    use std::sync::Arc;
+    use std::fmt::Display;
+    use std::net::IpAddr;
+    use std::sync::{Arc, Mutex, PoisonError};
+    use std::time::Duration;
 
     use tokio::time::Instant;
-    use tracing::{Instrument as _, Level, Span, debug, debug_span, enabled, info, warn};
+    use tracing::field::display;
+    use tracing::{Instrument as _, Level, Span, debug, debug_span, enabled, error, info, warn};
 
+    use super::super::Refusal;
+    use super::super::answer::Problem;
     use crate::document::{Document, Item};
     use crate::id::{ActionId, DocumentId, Executor};
+
+    /// Says something once a second at most: whoever comes too often must not fill the log as well. The metrics count all.
+    struct Seldom(Mutex<Option<Instant>>);
+
+    impl Seldom {
+        const fn new() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        fn may(&self) -> bool {
+            let (mut last, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+            let may = last.is_none_or(|last| now.saturating_duration_since(last) >= Duration::from_secs(1));
+            if may {
+                *last = Some(now);
+            }
+            may
+        }
+    }
+
+    static FULL: Seldom = Seldom::new();
+    static REFUSED_BY_LIMIT: Seldom = Seldom::new();
+    static STORE: Seldom = Seldom::new();
 
     /// The span of a connection, around all it does.
     pub(in crate::server) fn connection<F: Future>(
@@ -30,9 +58,38 @@ mod seen {
         debug!(target: "sp_sync::server", connection = number, identity, "token accepted");
     }
 
-    /// A token was not good, or there are too many connections.
-    pub(in crate::server) fn refused(number: u64, status: u16, code: u32) {
-        info!(target: "sp_sync::server", connection = number, status, code, "token refused");
+    /// A token was not good.
+    pub(in crate::server) fn refused(number: u64, peer: Option<IpAddr>, refusal: &Refusal) {
+        let (peer, Refusal { status, code, message: reason, .. }) = (peer.map(display), refusal);
+        info!(target: "sp_sync::server", peer, connection = number, status, code, reason, "token refused");
+    }
+
+    /// Somebody was turned away at the token endpoint or at the REST doors.
+    pub(in crate::server) fn login_refused(door: &str, peer: Option<IpAddr>, problem: &Problem) {
+        let (peer, Problem { status, code, .. }) = (peer.map(display), problem);
+        let reason = problem.reason();
+        info!(target: "sp_sync::server", door, peer, status, code, reason, "login refused");
+    }
+
+    /// An address has used up its attempts to log in.
+    pub(in crate::server) fn too_many_attempts(peer: Option<IpAddr>, wait: Duration) {
+        let (peer, wait_s) = (peer.map(display), wait.as_millis().div_ceil(1_000));
+        warn!(target: "sp_sync::server", peer, wait_s, "too many failed logins");
+    }
+
+    /// There is no room for another connection.
+    pub(in crate::server) fn full(peer: Option<IpAddr>, limit: usize) {
+        if FULL.may() {
+            let peer = peer.map(display);
+            warn!(target: "sp_sync::server", peer, limit, "too many connections: clients are sent away");
+        }
+    }
+
+    /// The store did not do as it was asked.
+    pub(in crate::server) fn store_failed(why: &dyn Display) {
+        if STORE.may() {
+            error!(target: "sp_sync::server", reason = why.to_string(), "the store failed");
+        }
     }
 
     /// A client is cut off: it does not read or acknowledge.
@@ -43,6 +100,8 @@ mod seen {
     /// A request, from its reading to its answer.
     pub(in crate::server) struct Asking {
         span: Span,
+        connection: u64,
+        what: &'static str,
         began: Option<Instant>,
     }
 
@@ -50,10 +109,14 @@ mod seen {
         pub(in crate::server) fn begin(number: u64, what: &'static str) -> Self {
             let span = debug_span!(target: "sp_sync::server", "request", connection = number, what);
             let began = (!span.is_disabled()).then(Instant::now);
-            Self { span, began }
+            Self { span, connection: number, what, began }
         }
 
         pub(in crate::server) fn answered(&self, status: u16) {
+            if matches!(status, 413 | 429) && REFUSED_BY_LIMIT.may() {
+                let (connection, what) = (self.connection, self.what);
+                warn!(target: "sp_sync::server", connection, what, status, "request over a limit");
+            }
             let Some(began) = self.began else { return };
             let latency_us = micros(began);
             match status {
@@ -177,8 +240,14 @@ mod seen {
 
 #[cfg(not(feature = "tracing"))]
 mod seen {
+    use std::fmt::Display;
+    use std::net::IpAddr;
+    use std::time::Duration;
+
     use tokio::time::Instant;
 
+    use super::super::Refusal;
+    use super::super::answer::Problem;
     use crate::document::Document;
     use crate::id::DocumentId;
 
@@ -189,7 +258,15 @@ mod seen {
 
     pub(in crate::server) fn admitted(_: u64, _: &str) {}
 
-    pub(in crate::server) fn refused(_: u64, _: u16, _: u32) {}
+    pub(in crate::server) fn refused(_: u64, _: Option<IpAddr>, _: &Refusal) {}
+
+    pub(in crate::server) fn login_refused(_: &str, _: Option<IpAddr>, _: &Problem) {}
+
+    pub(in crate::server) fn too_many_attempts(_: Option<IpAddr>, _: Duration) {}
+
+    pub(in crate::server) fn full(_: Option<IpAddr>, _: usize) {}
+
+    pub(in crate::server) fn store_failed(_: &dyn Display) {}
 
     pub(in crate::server) fn cut(_: u64) {}
 

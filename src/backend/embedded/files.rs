@@ -61,6 +61,17 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Makes an empty file, for its owner's eyes only, where there is none; SQLite gives its companions the same mode. A file that
+/// is there keeps its own.
+pub(super) fn make(path: &Path) {
+    let mut new = OpenOptions::new();
+    new.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
+    // Where it cannot be made, SQLite says why.
+    let _ = new.open(path);
+}
+
 /// The absolute path without links, as SQLite resolves it too, so that a later change of directory does no harm.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     if path.as_os_str().is_empty() {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::Options;
 use super::failure::Failure;
+use super::{Options, files};
 
 /// `spsy` in the header of the file: tells our files from those of other applications.
 const APPLICATION_ID: i64 = 0x7370_7379;
@@ -69,6 +69,9 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
         (false, Purpose::Read) => OpenFlags::SQLITE_OPEN_READ_WRITE,
         (false, Purpose::Write) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
+    if !path.exists() {
+        files::make(path);
+    }
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     prepare(&connection, options)?;
     let is_new = identify_at_once(&connection)?;

@@ -44,6 +44,12 @@ impl<'d> Section<'d> {
         self.at
     }
 
+    /// Where the value of a key stands; where there is none, the section.
+    #[cfg(feature = "server")]
+    pub(crate) fn at_value(&self, key: &str) -> usize {
+        self.entry(key).map_or(self.at, |(_, value)| value.span().start)
+    }
+
     /// All entries that are not `null`, for tables whose keys are names. None once the report is full: looking for
     /// more violations, and for the names they might mean, would only cost time.
     pub(crate) fn entries(&self, report: &Report<'_>) -> Vec<Entry<'d>> {

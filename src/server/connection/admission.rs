@@ -19,18 +19,12 @@ use crate::twilsock::server_session::{Admission, Asking, Check, Verdict};
 /// Has a token checked; the connection is told what became of it.
 pub(super) fn check(core: Arc<Core>, peer: Arc<Peer>, check: Check, token: Token, asking: Asking) {
     tokio::spawn(async move {
-        let verdict = verdict(&core, &token, &asking).await;
-        match &verdict {
-            Verdict::Accepted(admission) => trace::admitted(peer.id, &admission.account.identity),
-            Verdict::Refused(message::Refusal { status, .. }) => {
-                trace::refused(peer.id, status.code, status.error_code.unwrap_or_default());
-            }
-        }
+        let verdict = verdict(&core, &peer, &token, &asking).await;
         peer.tell(Told::Checked(check, Box::new(verdict)));
     });
 }
 
-async fn verdict(core: &Core, token: &Token, asking: &Asking) -> Verdict {
+async fn verdict(core: &Core, peer: &Peer, token: &Token, asking: &Asking) -> Verdict {
     let init = match asking {
         Asking::Init(init) => Some(&**init),
         Asking::Update => None,
@@ -38,14 +32,19 @@ async fn verdict(core: &Core, token: &Token, asking: &Asking) -> Verdict {
     // Those above the limit are let in so far to be told when to come back.
     if init.is_some() && core.running.connections() > core.limits.connections_max {
         core.counters.connections_refused.up();
+        trace::full(peer.address, core.limits.connections_max);
         let (min, max) = SERVER_FULL_BETWEEN;
         let status = Status::new(429).because(51001, "Too many connections");
         return Verdict::Refused(message::Refusal { status, backoff: Some(BackoffPolicy::new(min, max)) });
     }
     match core.gatekeeper.admit(token).await {
-        Ok(admitted) => Verdict::Accepted(Box::new(admission(core, admitted, init))),
+        Ok(admitted) => {
+            trace::admitted(peer.id, admitted.identity.as_str());
+            Verdict::Accepted(Box::new(admission(core, admitted, init)))
+        }
         Err(refusal) => {
             core.counters.tokens_refused.up();
+            trace::refused(peer.id, peer.address, &refusal);
             Verdict::Refused(refused(refusal))
         }
     }

@@ -3,6 +3,7 @@
 mod admission;
 mod peer;
 
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -35,12 +36,13 @@ type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), axum::Error>> + Send +
 static PEERS: AtomicU64 = AtomicU64::new(0);
 
 /// Serves one client until it goes, is sent away, or is cut off.
-pub(super) async fn serve(core: Arc<Core>, socket: WebSocket, place: Place) {
+pub(super) async fn serve(core: Arc<Core>, socket: WebSocket, address: Option<IpAddr>, place: Place) {
     core.counters.connections.up();
     core.counters.connections_accepted.up();
     let (sender, queue) = mpsc::channel(core.limits.queue_max);
     let max = core.limits.subscriptions_max;
-    let peer = Arc::new(Peer::new(PEERS.fetch_add(1, Relaxed), sender, max, core.counters.clone()));
+    let number = PEERS.fetch_add(1, Relaxed);
+    let peer = Arc::new(Peer::new(number, address, sender, max, core.counters.clone()));
     let (seed, _) = Uuid::new_v4().as_u64_pair();
     let session = ServerSession::new(core.limits.session.clone(), seed, Instant::now());
     let connection =

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -21,6 +22,8 @@ pub(crate) type PeerId = u64;
 /// One connection. What it is told goes through one queue, so an answer and what follows from it keep their order.
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
+    /// Where it comes from, as far as is known.
+    pub(crate) address: Option<IpAddr>,
     identity: OnceLock<Box<str>>,
     queue: mpsc::Sender<Told>,
     /// The connection is to end at once.
@@ -28,6 +31,8 @@ pub(crate) struct Peer {
     overrun: AtomicBool,
     /// Documents subscribed to, kept by their tasks; `None` when the connection is gone.
     subscribed: Mutex<Option<HashSet<DocumentId>>>,
+    /// Documents that it heard of until its right was taken away.
+    barred: Mutex<HashSet<DocumentId>>,
     subscriptions_max: usize,
     counters: Arc<Counters>,
 }
@@ -57,17 +62,20 @@ pub(crate) struct Shared {
 impl Peer {
     pub(crate) fn new(
         id: PeerId,
+        address: Option<IpAddr>,
         queue: mpsc::Sender<Told>,
         subscriptions_max: usize,
         counters: Arc<Counters>,
     ) -> Self {
         Self {
             id,
+            address,
             identity: OnceLock::new(),
             queue,
             cut: Notify::new(),
             overrun: AtomicBool::new(false),
             subscribed: Mutex::new(Some(HashSet::new())),
+            barred: Mutex::default(),
             subscriptions_max,
             counters,
         }
@@ -124,6 +132,20 @@ impl Peer {
         }
     }
 
+    /// A subscription ends because its right was taken away. What it knows to be there is no secret to it: it is told why.
+    pub(crate) fn bar(&self, document: &DocumentId) {
+        let mut barred = self.barred();
+        if barred.len() < self.subscriptions_max {
+            barred.insert(document.clone());
+        }
+    }
+
+    /// Whether this connection hears of the document, or heard of it until its right was taken away.
+    pub(crate) fn knows(&self, document: &DocumentId) -> bool {
+        self.lock().as_ref().is_some_and(|documents| documents.contains(document))
+            || self.barred().contains(document)
+    }
+
     /// The document among those it is subscribed to that is meant.
     pub(crate) fn subscribed_to(&self, meant: impl Fn(&DocumentId) -> bool) -> Option<DocumentId> {
         self.lock().as_ref()?.iter().find(|document| meant(document)).cloned()
@@ -134,6 +156,10 @@ impl Peer {
         let documents = self.lock().take().unwrap_or_default();
         documents.iter().for_each(|_| self.counters.subscriptions.down());
         documents
+    }
+
+    fn barred(&self) -> MutexGuard<'_, HashSet<DocumentId>> {
+        self.barred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<HashSet<DocumentId>>> {

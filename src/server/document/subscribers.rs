@@ -82,6 +82,7 @@ impl Subscribers {
         let barred: Vec<Arc<Peer>> = barred.cloned().collect();
         for peer in barred {
             self.drop_peer(peer.id);
+            peer.bar(&self.document);
             peer.notify(Told::Own([SyncMessage::ended(&self.sid, Kind::Document)].into()));
         }
     }

@@ -249,6 +249,7 @@ impl Task {
         let may = self.core.access.may(subscription.peer.identity(), self.document.as_str());
         match &self.newest {
             Some(newest) if may.read => self.subscribers.take(&subscription, newest),
+            // The right was there a moment ago, so it is no secret that the document is.
             Some(_) => self.subscribers.refuse(&subscription, Code::NotAllowed.into()),
             None => self.arriving.push(subscription),
         }

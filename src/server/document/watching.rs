@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamExt as _;
 
+use super::super::trace;
 use crate::backend::{Backend, BackendError, Change, Watch};
 use crate::id::DocumentId;
 use crate::limits::{BACKOFF_MIN, SERVER_WATCH_BACKOFF_MAX};
@@ -49,20 +50,24 @@ impl Watching {
                 }
                 State::Opening(opening) => match opening.await {
                     Ok(watch) => State::Open(watch),
-                    Err(_) => self.paused(),
+                    Err(error) => self.paused(Some(&error)),
                 },
                 State::Open(watch) => match watch.next().await {
                     Some(Ok(change)) => {
                         self.pause = BACKOFF_MIN;
                         return change;
                     }
-                    Some(Err(_)) | None => self.paused(),
+                    Some(Err(error)) => self.paused(Some(&error)),
+                    None => self.paused(None),
                 },
             }
         }
     }
 
-    fn paused(&mut self) -> State {
+    fn paused(&mut self, failed: Option<&BackendError>) -> State {
+        if let Some(error) = failed {
+            trace::store_failed(error);
+        }
         let until = Instant::now() + self.pause;
         self.pause = (self.pause * 2).min(SERVER_WATCH_BACKOFF_MAX);
         State::Paused(until)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::super::{Counters, rights};
+use super::super::{Counters, rights, trace};
 use super::{Done, Edit};
 use crate::backend::{self, Backend, BackendError, Expect, Stored, Write, Written};
 use crate::document::Document;
@@ -55,7 +55,10 @@ impl Writing {
         let result = match timeout_at(until, self.until_it_holds()).await {
             Ok(result) => result,
             // What was dropped halfway may have held.
-            Err(_) => Err(self.unknown("the store did not answer in time")),
+            Err(_) => {
+                trace::store_failed(&format_args!("writing `{}`: no answer in time", self.document));
+                Err(self.unknown("the store did not answer in time"))
+            }
         };
         self.count(&result);
         Wrote { result, newest: self.known }
@@ -165,7 +168,10 @@ impl Writing {
 
     fn failed(&self, error: &BackendError) -> Failed {
         Failed::For(match error {
-            BackendError::Unknown { .. } => self.unknown("the store's answer was lost"),
+            BackendError::Unknown { .. } => {
+                trace::store_failed(error);
+                self.unknown("the store's answer was lost")
+            }
             error => refusal(error),
         })
     }
@@ -208,6 +214,12 @@ fn stored_ttl(ttl: Ttl) -> backend::Ttl {
 
 /// A backend's failure, as a client hears it. 503 says that nothing was stored.
 pub(in super::super) fn refusal(error: &BackendError) -> SyncError {
+    if !matches!(
+        error,
+        BackendError::TooLarge { .. } | BackendError::RateLimited { .. } | BackendError::Conflict
+    ) {
+        trace::store_failed(error);
+    }
     match error {
         BackendError::TooLarge { size_bytes, limit_bytes } => too_large(*size_bytes, *limit_bytes),
         BackendError::RateLimited { .. } => Code::RateLimit.into(),

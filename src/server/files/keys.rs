@@ -170,7 +170,7 @@ fn sid(root: &mut Section<'_>, report: &mut Report<'_>, key: &'static str, prefi
     let good = is_sid(&given) && given.starts_with(prefix);
     if !good && !given.is_empty() {
         let instead = format!("write `{prefix}` and 32 lower-case hexadecimal digits");
-        report.add(root.at(), &joined(&root.path, key), "this is no such SID", instead);
+        report.add(root.at_value(key), &joined(&root.path, key), "this is no such SID", instead);
     }
     given
 }
@@ -194,7 +194,8 @@ fn keys(root: &mut Section<'_>, report: &mut Report<'_>) -> BTreeMap<String, Api
         let secret = key.required_text(report, "secret");
         if !secret.is_empty() && secret.chars().count() < SECRET_CHARS_MIN {
             let instead = format!("use at least {SECRET_CHARS_MIN} characters that nobody can guess");
-            report.add(key.at(), &joined(&key.path, "secret"), "the secret is too short", instead);
+            let at = key.at_value("secret");
+            report.add(at, &joined(&key.path, "secret"), "the secret is too short", instead);
         }
         key.finish(report);
         keys.insert(name.clone(), ApiKey::new(name, secret));

@@ -66,7 +66,7 @@ fn rights(role: &mut Section<'_>, report: &mut Report<'_>) -> Permissions {
             "read" => rights.read = true,
             "write" => rights.write = true,
             "manage" => rights.manage = true,
-            _ => report.add(role.at(), &path, "there is no such right", instead),
+            _ => report.add(role.at_value("rights"), &path, "there is no such right", instead),
         }
     }
     rights

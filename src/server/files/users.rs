@@ -144,7 +144,8 @@ impl Users {
     }
 
     fn add(&mut self, mut section: Section<'_>, report: &mut Report<'_>) {
-        let (at, path) = (section.at(), section.path.clone());
+        let path = section.path.clone();
+        let [at_digest, at_identity] = ["token_sha256", "identity"].map(|key| section.at_value(key));
         let digest = section.required_text(report, "token_sha256");
         let identity = section.required_text(report, "identity");
         let role = section.required_text(report, "role");
@@ -156,23 +157,20 @@ impl Users {
         let read = TokenDigest::read(&digest);
         if read.is_none() && !digest.is_empty() {
             let instead = "write the 64 hexadecimal digits of the token's SHA-256";
-            report.add(at, &joined(&path, "token_sha256"), "this is no SHA-256", instead);
+            report.add(at_digest, &joined(&path, "token_sha256"), "this is no SHA-256", instead);
         }
         if !identity.is_empty() && Identity::new(identity.clone()).is_err() {
             let instead = "write 1 to 256 characters";
-            report.add(at, &joined(&path, "identity"), "the identity is too long", instead);
+            report.add(at_identity, &joined(&path, "identity"), "the identity is too long", instead);
         }
         let Some(digest) = read else { return };
         if self.users.iter().any(|user| user.digest.0 == digest.0) {
-            report.add(at, &path, "another user has the same token", "give each user a token of their own");
+            let instead = "give each user a token of their own";
+            report.add(at_digest, &path, "another user has the same token", instead);
         }
         if self.by_identity.insert(identity.clone(), self.users.len()).is_some() {
-            report.add(
-                at,
-                &path,
-                "another user has the same identity",
-                "give each user an identity of their own",
-            );
+            let instead = "give each user an identity of their own";
+            report.add(at_identity, &path, "another user has the same identity", instead);
         }
         self.users.push(User { digest, identity, role, documents });
     }
@@ -181,7 +179,8 @@ impl Users {
         if !self.roles.contains_key(role) {
             let roles: Vec<&str> = self.roles.keys().map(String::as_str).collect();
             let instead = format!("the roles are {}", roles.join(", "));
-            report.add(section.at(), &joined(&section.path, key), "there is no such role", instead);
+            let at = section.at_value(key);
+            report.add(at, &joined(&section.path, key), "there is no such role", instead);
         }
     }
 

@@ -49,8 +49,9 @@ pub(super) async fn get(asked: Asked, address: Address) {
 
 async fn read(asked: &Asked, address: &Address) -> Result<Response, SyncError> {
     let document = asked.core.find(address).await?;
-    if !asked.may(&document).await?.read {
-        return Err(Code::NotAllowed.into());
+    let may = asked.may(&document).await?;
+    if !may.read {
+        return Err(asked.denial(address, &document, may).await);
     }
     let stored = asked.core.read(&document).await?;
     let data = stored.document.to_json();
@@ -87,7 +88,13 @@ async fn change_found(asked: Asked, address: Address, document: DocumentId, aski
             }
         }
         Asking::Remove(if_match) if may.manage => Edit::Remove { if_match },
-        Asking::Update(_) | Asking::Remove(_) => return asked.refuse(Code::NotAllowed.into()),
+        // Saying so takes its time, too.
+        Asking::Update(_) | Asking::Remove(_) => {
+            return drop(tokio::spawn(async move {
+                let error = asked.denial(&address, &document, may).await;
+                asked.refuse(error);
+            }));
+        }
     };
     write(asked, address, document, edit, 200).await;
 }

@@ -1,7 +1,7 @@
 //! Requests of connections: who may ask, what is done, how it is answered.
 //!
-//! Rights are looked at before anything else: whoever asks by name for a document that is not theirs hears the same
-//! whether or not there is one.
+//! Rights are looked at before anything else: whoever asks for a document that is not theirs hears the same whether or not
+//! there is one. By name that is always 403, by SID always 404.
 
 mod documents;
 mod subscriptions;
@@ -71,6 +71,14 @@ impl Asked {
     /// What whoever asks may do with a document.
     async fn may(&self, document: &DocumentId) -> Result<Permissions, SyncError> {
         self.core.may(self.peer.identity(), document).await
+    }
+
+    /// Why whoever asks may not have what was asked for.
+    async fn denial(&self, address: &Address, document: &DocumentId, may: Permissions) -> SyncError {
+        match address {
+            Address::Name(_) => Code::NotAllowed.into(),
+            Address::Sid(_) => self.core.denial(&self.peer, document, may).await,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::Permissions;
 use super::super::connection::{Peer, Told};
 use super::super::document::{Command, Subscription};
 use super::super::service::Core;
@@ -76,24 +77,46 @@ async fn establish(
     entry: SubscriptionEntry,
     correlation: &Correlation,
 ) {
-    let refusal = match core.may(peer.identity(), document).await {
-        Ok(may) if may.read => None,
-        Ok(_) => Some(SyncError::from(Code::NotAllowed)),
-        Err(error) => Some(error),
-    };
-    if let Some(error) = refusal {
-        core.leave(document, peer.id).await;
-        return fail(peer, entry, correlation, error);
+    match core.may(peer.identity(), document).await {
+        Ok(may) if may.read => {}
+        Ok(may) => return deny(core, peer, document, entry, correlation, may).await,
+        Err(error) => {
+            core.leave(document, peer.id).await;
+            return fail(peer, entry, correlation, error);
+        }
     }
     let (peer, last_event_id) = (peer.clone(), entry.last_event_id);
     let subscription = Subscription { peer, last_event_id, correlation: correlation.clone() };
     core.command(document, Command::Subscribe(Box::new(subscription))).await;
 }
 
+/// Saying so takes its time; other requests go on.
+async fn deny(
+    core: &Arc<Core>,
+    peer: &Arc<Peer>,
+    document: &DocumentId,
+    entry: SubscriptionEntry,
+    correlation: &Correlation,
+    may: Permissions,
+) {
+    if peer.knows(document) {
+        peer.bar(document);
+    }
+    core.leave(document, peer.id).await;
+    let (core, peer, document, correlation) =
+        (core.clone(), peer.clone(), document.clone(), correlation.clone());
+    tokio::spawn(async move {
+        let error = core.denial(&peer, &document, may).await;
+        fail(&peer, entry, &correlation, error);
+    });
+}
+
 /// What was never subscribed to is canceled as well: clients wait for the confirmation.
 async fn cancel(core: &Arc<Core>, peer: &Arc<Peer>, entry: SubscriptionEntry, correlation: &Correlation) {
     let subscribed = || peer.subscribed_to(|document| core.names.sid(document) == entry.sid);
-    match core.names.met(&entry.sid).or_else(subscribed) {
+    // What was asked for as something else than a document is answered as such, whether or not there is a document.
+    let met = || core.names.met(&entry.sid).filter(|_| entry.kind == Some(Kind::Document));
+    match met().or_else(subscribed) {
         Some(document) => core.command(&document, Command::Cancel(peer.clone(), correlation.clone())).await,
         None => {
             let canceled = SyncMessage::canceled(correlation, &[(entry.sid, entry.kind)]);

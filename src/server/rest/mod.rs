@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use super::answer::{self, Peer, Problem};
 use super::service::Core;
+use super::trace;
 use super::{Attempts, Keys, Service};
 use crate::limits::{SERVER_REST_BYTES_MAX, SERVER_REST_REQUESTS_MAX};
 use crate::twilsock::percent;
@@ -98,7 +99,12 @@ async fn door(
         _ if open.count > SERVER_REST_REQUESTS_MAX => Err(Problem::too_many_requests()),
         Err(_) => Err(Problem::body_too_large()),
         Ok(body) => match login::check(&inner, peer, &headers) {
-            Err(problem) => Err(problem),
+            Err(problem) => {
+                if problem.status == 401 {
+                    trace::login_refused("REST", peer.address, &problem);
+                }
+                Err(problem)
+            }
             Ok(()) => {
                 let query = Form::read(uri.query().unwrap_or_default());
                 let (core, keys, path) = (&inner.core, &inner.keys, uri.path());

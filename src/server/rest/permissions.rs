@@ -91,7 +91,7 @@ impl Call<'_> {
                 return Ok(None);
             }
             let expect = rows.revision().map_or(Expect::Absent, Expect::Revision);
-            let data = Arc::new(rows.document());
+            let data = Arc::new(rows.document(document));
             let write = Write { document: data.clone(), expect, ttl: Ttl::Keep };
             match self.core.backend.write(&id, write).await {
                 Ok(written) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::super::trace;
 use crate::limits::{SERVER_ATTEMPT_EVERY, SERVER_ATTEMPT_PEERS_MAX, SERVER_ATTEMPTS_AT_ONCE};
 
 /// Counts attempts to log in that failed: so many at once from one address, then one each so often. Attempts that
@@ -33,6 +34,8 @@ struct Peers {
 struct Used {
     /// When all are given back.
     until: Instant,
+    /// The log has it that there are none left.
+    told: bool,
 }
 
 impl Default for Attempts {
@@ -58,8 +61,13 @@ impl Attempts {
         self.with(peer, now, |used| {
             let wait = used.until.saturating_duration_since(now).saturating_sub(allowance);
             if !wait.is_zero() {
+                // Once, not for each of those that follow.
+                if !std::mem::replace(&mut used.told, true) {
+                    trace::too_many_attempts(peer, wait);
+                }
                 return Err(wait);
             }
+            used.told = false;
             used.until = used.until.max(now) + self.every;
             Ok(())
         })
@@ -75,7 +83,7 @@ impl Attempts {
     fn with<T>(&self, peer: Option<IpAddr>, now: Instant, act: impl FnOnce(&mut Used) -> T) -> T {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         let peers = &mut *peers;
-        let unused = Used { until: now };
+        let unused = Used { until: now, told: false };
         let known = peer.map(network).filter(|peer| {
             peers.used.contains_key(peer) || peers.used.len() < SERVER_ATTEMPT_PEERS_MAX || peers.sweep(now)
         });

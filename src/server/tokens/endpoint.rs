@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::super::answer::{self, Peer, Problem};
-use super::super::{Service, clock};
+use super::super::{Service, clock, trace};
 use super::{Attempts, Denied, TokenPolicy, TokenRequest};
 use crate::id::{DocumentId, Identity};
 use crate::limits::{SERVER_TOKEN_LIFETIME, SERVER_TOKEN_REQUEST_BYTES_MAX};
@@ -139,6 +139,11 @@ impl TokenEndpoint {
 /// Whatever it answers is for its caller alone: no cache may keep it.
 async fn give(State(inner): State<Inner>, peer: Peer, headers: HeaderMap, body: Bytes) -> Response {
     let given = token(&inner, peer, &headers, &body).await;
+    if let Err(problem) = &given
+        && matches!(problem.status, 401 | 403 | 503)
+    {
+        trace::login_refused("token endpoint", peer.address, problem);
+    }
     let mut response = answer::finished(given.unwrap_or_else(|problem| problem.response()));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -157,6 +162,7 @@ async fn token(inner: &Inner, peer: Peer, headers: &HeaderMap, body: &[u8]) -> R
         match denied {
             Denied::Unknown => Problem::not_authenticated(),
             Denied::NotAllowed => Problem::forbidden(),
+            Denied::Missing { field } => Problem::missing(field),
             Denied::Unavailable => Problem::unavailable(),
         }
     })?;

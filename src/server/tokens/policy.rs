@@ -31,6 +31,11 @@ pub enum Denied {
     Unknown,
     /// Not this identity, or not this document: 403.
     NotAllowed,
+    /// It cannot be decided without this field of the request, `identity` or `documentId`: 400, which names it.
+    Missing {
+        /// Its name in the body.
+        field: &'static str,
+    },
     /// It cannot be found out now: 503.
     Unavailable,
 }

@@ -229,3 +229,26 @@ async fn closing_leaves_everything_in_the_one_file() {
         assert_eq!(log, 0, "round {round}: the log was not merged");
     }
 }
+
+/// What exams say is for the server's user alone. Whoever has given a file another mode meant it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_and_its_companions_are_for_their_owner_alone_and_one_that_is_there_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = Scratch::new();
+    let modes = || {
+        ["", "-wal", "-shm"].map(|companion| {
+            let path = format!("{}{companion}", scratch.file().display());
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+        })
+    };
+    let store = Embedded::open(scratch.file()).await.unwrap();
+    let written = write(&store, &id("x"), numbered(1), None).await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+    store.close().await;
+    std::fs::set_permissions(scratch.file(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let store = Embedded::open(scratch.file()).await.unwrap();
+    write(&store, &id("x"), numbered(2), Some(written.revision)).await.unwrap();
+    assert_eq!(modes(), [0o640; 3]);
+    store.close().await;
+}

@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 mod afar;
 mod causes;
+#[cfg(feature = "server")]
+mod certificates;
 mod losses;
 pub(crate) mod peer;
 pub(crate) mod proxy;

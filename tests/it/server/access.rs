@@ -5,6 +5,7 @@ use sp_sync::backend::Memory;
 use sp_sync::server::{Access, Permissions};
 use sp_sync::twilsock::message::Method;
 
+use super::party::plain;
 use super::puppet::Puppet;
 use super::{Running, service};
 
@@ -40,9 +41,12 @@ async fn every_path_asks_for_its_right() {
         for path in paths(&name, &sid) {
             let mut expect = async |method, body: Value, allowed: bool| {
                 let (code, said) = guest.call(method, &path, body.clone()).await;
-                let expected = if allowed { 200 } else { 403 };
+                // Whoever may do nothing with it does not find out by its SID that it is there.
+                let (status, number) =
+                    if rights == "-" && path.contains(&sid) { (404, 54100) } else { (403, 54007) };
+                let expected = if allowed { 200 } else { status };
                 assert_eq!(code, expected, "{rights}: {method} {path} {body}: {said}");
-                assert!(allowed || (said["code"] == 54007 && said["status"] == 403));
+                assert!(allowed || (said["code"] == number && said["status"] == status));
             };
             expect(Method::Get, Value::Null, reads).await;
             expect(Method::Post, json!({ "data": {} }), writes).await;
@@ -53,7 +57,8 @@ async fn every_path_asks_for_its_right() {
         let last = told.last().unwrap();
         let expected = if reads { "subscription_established" } else { "subscription_failed" };
         assert_eq!(last["event_type"], expected, "{rights}");
-        assert!(reads || (told.len() == 1 && last["events"][0]["error"]["status"] == 403));
+        let status = if rights == "-" { 404 } else { 403 };
+        assert!(reads || (told.len() == 1 && last["events"][0]["error"]["status"] == status));
         owner.set(&name, json!({ "secret": rights })).await;
         if reads {
             assert_eq!(guest.told().await["event"]["document_data"]["secret"], rights);
@@ -64,7 +69,7 @@ async fn every_path_asks_for_its_right() {
             guest.call(Method::Post, "/v3/Documents", json!({ "unique_name": format!("y{rights}") })).await;
         assert_eq!(code, if writes { 201 } else { 403 }, "{rights}");
         let (code, _) = guest.call(Method::Delete, &format!("/v3/Documents/{sid}"), Value::Null).await;
-        assert_eq!(code, if manages { 204 } else { 403 }, "{rights}");
+        assert_eq!(code, if manages { 204 } else { status }, "{rights}");
         if !manages {
             owner.call(Method::Delete, &format!("/v3/Documents/{sid}"), Value::Null).await;
         }
@@ -88,6 +93,56 @@ async fn a_strangers_document_looks_the_same_whether_or_not_it_is_there() {
     let create = |name: &str| json!({ "unique_name": name });
     let there = stranger.call(Method::Post, "/v3/Documents", create("x1")).await;
     assert_eq!(there, stranger.call(Method::Post, "/v3/Documents", create("x2")).await);
+}
+
+/// SIDs are derived from names, so whoever knows a name knows the SID: it must tell no more than the name does.
+#[tokio::test]
+async fn by_its_sid_a_strangers_document_is_as_if_it_were_not_there() {
+    let store = Memory::new();
+    let server = Running::new(service(store.clone()).access(BySpelling)).await;
+    let sid = server.join("x").await.create("x1", json!({})).await["sid"].as_str().unwrap().to_owned();
+    let none = format!("ET{}", "f".repeat(32));
+    // One that has met the SID, and one that has to look for it.
+    for server in [server, Running::new(service(store).access(BySpelling)).await] {
+        let mut asking = tokio::task::JoinSet::new();
+        for (method, body) in [
+            (Method::Get, Value::Null),
+            (Method::Post, json!({ "data": {} })),
+            (Method::Post, json!({ "ttl": 1000 })),
+            (Method::Post, json!({ "data": 1 })),
+            (Method::Delete, Value::Null),
+        ] {
+            for folder in ["/v3".to_owned(), format!("/v3/Services/{}", super::SERVICE)] {
+                let [there, not] =
+                    [&sid, &none].map(|sid| plain(method, &format!("{folder}/Documents/{sid}"), &body, None));
+                let (mut stranger, mut other) = (server.join("-").await, server.join("-").await);
+                asking.spawn(async move {
+                    let answers = tokio::join!(stranger.request(&there), other.request(&not));
+                    assert_eq!(answers.0, answers.1, "{there:?}");
+                    assert!(answers.0.code >= 400);
+                });
+            }
+        }
+        for (action, kind) in [
+            ("establish", json!("document")),
+            ("establish", json!("list")),
+            ("cancel", json!("document")),
+            ("cancel", json!("list")),
+            ("cancel", Value::Null),
+        ] {
+            let (mut stranger, sids) = (server.join("-").await, [sid.clone(), none.clone()]);
+            asking.spawn(async move {
+                let mut told = Vec::new();
+                for sid in sids {
+                    let entry = json!({ "object_sid": sid, "object_type": kind, "last_event_id": 1 });
+                    let said = stranger.subscribe(action, vec![entry], 1).await;
+                    told.push(json!(said).to_string().replace(&sid, "SID"));
+                }
+                assert_eq!(told[0], told[1], "{action} {kind}");
+            });
+        }
+        asking.join_all().await;
+    }
 }
 
 /// Whoever is on the list may do nothing.
@@ -158,6 +213,31 @@ async fn the_official_sdk_hears_that_a_right_was_taken_away() {
     assert!(node.so_far("guest", "updated").is_empty());
     let shown = node.tell("show", json!({ "who": "guest", "as": "seat" })).await;
     assert_eq!(shown["data"], json!({ "open": 1 }));
+    // It knows the document, so it is told why.
+    let refused = node.try_tell("update", json!({ "who": "guest", "as": "seat", "data": { "n": 1 } })).await;
+    let refused = refused.unwrap_err();
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(403), &json!(54007)));
+}
+
+/// A connection that is new has never been shown the document: to the SDK it is gone, and by its name it is refused.
+#[tokio::test]
+async fn the_official_sdk_that_comes_back_without_its_right_hears_that_the_document_is_gone() {
+    let Some(mut node) = Puppet::new() else { return };
+    let (store, banished) = (Memory::new(), Banished::default());
+    let server = Running::new(service(store.clone()).access(banished.clone())).await;
+    node.connect("guest", "guest", server.at).await;
+    node.open("guest", "seat").await;
+    super::until("it hears", || server.service.counters().subscriptions.get() == 1).await;
+    banished.banish("guest");
+    server.service.shut_down().await;
+    let at = server.at;
+    drop(server);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let _server = Running::at(service(store).access(banished), at).await;
+    node.named("guest", "removed").await;
+    let options = json!({ "who": "guest", "as": "again", "options": "seat" });
+    let refused = node.try_tell("open", options).await.unwrap_err();
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(403), &json!(54007)));
 }
 
 /// A backend of this crate ends its watch with the refusal.

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sp_sync::backend::{Backend, Memory};
-use sp_sync::server::{Access, Attempts, Builder, Nobody, Permissions, Rest, Serve, Service, router};
+use sp_sync::DocumentId;
+use sp_sync::backend::{Backend, Expect, Memory, Ttl, Write};
+use sp_sync::document::Document;
+use sp_sync::server::{Access, Attempts, Builder, Limits, Nobody, Permissions, Rest, Serve, Service, router};
 use sp_sync::twilsock::message::Method;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -98,7 +100,8 @@ async fn rights_of(party: &mut Party, name: &str, sid: &str) -> String {
     let (by_name, by_sid) = (format!("/v3/Documents/{name}"), format!("/v3/Documents/{sid}"));
     let mut allowed = async |method, path: &str, body: Value| {
         let (code, said) = party.call(method, path, body).await;
-        assert!(code == 200 || (code, &said["code"]) == (403, &json!(54007)), "{code} {said}");
+        let refused = [(403, json!(54007)), (404, json!(54100))].contains(&(code, said["code"].clone()));
+        assert!(code == 200 || refused, "{code} {said}");
         code == 200
     };
     let mut letters = String::new();
@@ -337,6 +340,37 @@ async fn rows_go_when_their_document_goes() {
     }
     let left = store.directory().unwrap().list(None, 10).await.unwrap();
     assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// Nobody asks for the document any more, and its rows go all the same; those of documents that are there stay, and so do
+/// those of another service.
+#[tokio::test]
+async fn rows_of_a_document_that_expired_do_not_stay() {
+    let store = Memory::new();
+    let mut limits = Limits::default();
+    limits.rows_swept_every = Duration::from_millis(50);
+    let site = Site::of(service(store.clone()).access(Nobody).limits(limits)).await;
+    let (gone, stays) = (site.make("gone").await, site.make("stays").await);
+    for name in ["gone", "stays"] {
+        site.allow(name, "ana", "r").await;
+    }
+    let foreign = DocumentId::new(format!("Permissions_ET{}", "0".repeat(32))).unwrap();
+    let document = Document::from_json(r#"{"of":"nobody's","rows":{}}"#).unwrap();
+    let write = Write { document: document.into(), expect: Expect::Absent, ttl: Ttl::Never };
+    store.write(&foreign, write).await.unwrap();
+    assert_eq!(site.rest("POST", "/gone", "Ttl=1").await.status, 200);
+    let names = async || {
+        let names = store.directory().unwrap().list(None, 10).await.unwrap();
+        names.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let swept = async {
+        while names().await.contains(&format!("Permissions_{gone}")) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(super::LONG, swept).await.expect("its rows go");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(names().await, [foreign.as_str(), &format!("Permissions_{stays}"), "stays"]);
 }
 
 /// Rows are as durable as documents.

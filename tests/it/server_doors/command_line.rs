@@ -55,7 +55,8 @@ impl Desk {
                 None => command.arg(argument),
             };
         }
-        command.env_remove("SP_SYNC_STORE").current_dir(self.path("."));
+        // Nobody reads the log while the server runs.
+        command.env_remove("SP_SYNC_STORE").env("SP_SYNC_LOG", "off").current_dir(self.path("."));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -73,7 +74,7 @@ impl Desk {
 }
 
 impl Running {
-    fn of(mut command: Command) -> Self {
+    pub(super) fn of(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut running = Self { child, out, url: String::new(), said: String::new() };
@@ -143,7 +144,7 @@ async fn a_server_serves_every_door_and_ends_when_asked() {
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(client.ask("GET", path, &[], "").await.status, 200, "{path}");
     }
-    assert_eq!(running.end(), (Some(0), "stopped\n".to_owned(), "stopping\n".to_owned()));
+    assert_eq!(running.end(), (Some(0), "stopped\n".to_owned(), String::new()));
 }
 
 #[tokio::test]
@@ -154,7 +155,7 @@ async fn a_server_that_ends_closes_its_store() {
     assert_eq!(reply.status, 201, "{}", reply.body);
     let ended = tokio::task::spawn_blocking(move || running.end());
     let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it ends").unwrap();
-    assert_eq!(ended, (Some(0), "stopped\n".to_owned(), "stopping\n".to_owned()));
+    assert_eq!(ended, (Some(0), "stopped\n".to_owned(), String::new()));
     assert!(!desk.path("documents.db-wal").exists(), "everything is in the one file");
 }
 
@@ -203,7 +204,7 @@ fn a_look_at_the_options_says_what_is_wrong_and_where() {
     let (status, said, errors) = desk.run(&format!("{SERVE} --check"));
     assert_eq!((status, errors.as_str()), (Some(0), ""));
     assert!(said.starts_with(&format!("good: service {SERVICE} of account AC")), "{said}");
-    assert!(said.contains("1 API keys, 4 users, no TLS, documents in memory"), "{said}");
+    assert!(said.contains("1 API key, 4 users, no TLS, documents in memory"), "{said}");
 
     desk.write("wrong.toml", "[users.x]\nidentity = 1\n");
     let (status, _, errors) = desk.run("serve --keys @keys.toml --users @wrong.toml --check");
@@ -241,6 +242,121 @@ fn a_look_at_the_options_says_what_is_wrong_and_where() {
         let (status, said, errors) = desk.run(wrong);
         assert_eq!((status, said.as_str()), (Some(2), ""), "{wrong}: {errors}");
         assert!(errors.starts_with("error: ") && !errors.contains(SECRET), "{errors}");
+    }
+}
+
+/// Whoever mends a configuration wants to know all of it at once.
+#[test]
+fn a_look_at_the_options_tells_all_faults_of_all_files() {
+    let desk = Desk::new();
+    desk.write("keys.toml", &keys_file().replace(SECRET, "short"));
+    desk.write(
+        "users.toml",
+        "format = 1\n\n[users.a]\ntoken_sha256 = \"1\"\nidentity = \"a\"\nrole = \"b\"\n",
+    );
+    let (status, said, errors) = desk.run(
+        "serve --check --keys @keys.toml --users @users.toml --tls-cert @none.pem --tls-key @none.pem \
+         --token-lifetime-s 1 --token-path x --leeway-s 99999 --store file:/nowhere/at/all --public-url x \
+         --listen localhost:1 --operations-listen localhost:1",
+    );
+    assert_eq!((status, said.as_str()), (Some(2), ""), "{errors}");
+    for fault in [
+        "keys.toml: line 6, column 10: ",
+        "users.toml: line 4, column 16: users.a.token_sha256",
+        "users.toml: line 6, column 8: users.a.role",
+        "none.pem",
+        "--token-lifetime-s",
+        "--token-path",
+        "--leeway-s",
+        "--store: there is no folder /nowhere/at",
+        "--public-url",
+        "--operations-listen: this is where --listen is",
+    ] {
+        let found = errors.lines().filter(|line| line.starts_with("error: ") && line.contains(fault));
+        assert_eq!(found.count(), 1, "{fault} in\n{errors}");
+    }
+    // The same is told by a server that is to be started.
+    let (status, _, errors) = desk.run("serve --keys @keys.toml --token-lifetime-s 1");
+    assert_eq!((status, errors.lines().count()), (Some(2), 2), "{errors}");
+}
+
+/// Whoever looks at the options of a server that is running hears it too: so it is no fault.
+#[test]
+fn a_port_that_is_taken_is_told_with_what_to_do() {
+    let desk = Desk::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap();
+    let told = format!("cannot listen on {at}: Address already in use");
+    let (status, said, errors) = desk.run(&format!("serve --keys @keys.toml --check --listen {at}"));
+    assert_eq!((status, said.starts_with("good: ")), (Some(0), true), "{errors}");
+    assert!(errors.starts_with(&format!("warning: {told}")), "{errors}");
+    for command in ["serve --keys @keys.toml", "dev"] {
+        let (status, _, errors) = desk.run(&format!("{command} --listen {at}"));
+        assert_eq!(status, Some(1), "{errors}");
+        let line = errors.lines().find(|line| line.starts_with("error: ")).unwrap();
+        assert!(line.contains(&told) && line.ends_with("or give another port with --listen"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_listens_where_a_name_says() {
+    let desk = Desk::new();
+    let running = desk.start("serve --keys @keys.toml --users @users.toml --listen localhost:0");
+    let page = running.client().await.ask("GET", "/", &[], "").await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+    // Whoever opens the address in a browser reads what this is and where to go on.
+    for part in
+        ["Sync service", "/v3/wsconnect", "/v1/Services", "/sync/tokens", "/metrics", "docs/server.md"]
+    {
+        assert!(page.body.contains(part), "{part} in\n{}", page.body);
+    }
+    let (status, _, errors) = desk.run("serve --keys @keys.toml --check --listen localhost");
+    assert_eq!(status, Some(2));
+    assert!(errors.contains("`localhost:9080`"), "{errors}");
+}
+
+/// Rows of permissions are the server's own affair.
+#[tokio::test]
+async fn rows_are_set_where_they_count_and_are_no_documents_in_the_list() {
+    let desk = Desk::new();
+    let running = desk.start(&format!("{SERVE} --acl-enabled --store file:@documents.db"));
+    let made = running.rest("POST", "/Documents", "UniqueName=one&Data=%7B%7D").await;
+    let sid = made.json()["sid"].as_str().unwrap().to_owned();
+    let row = "Read=true&Write=false&Manage=false";
+    assert_eq!(running.rest("POST", "/Documents/one/Permissions/ana", row).await.status, 200);
+    for (name, said) in [
+        (format!("Permissions_{sid}"), "this server's own: choose another"),
+        (format!("Unnamed_{sid}"), "this server's own: choose another"),
+        (sid.clone(), "must not look like a SID"),
+    ] {
+        let refused = running.rest("POST", "/Documents", &format!("UniqueName={name}")).await;
+        assert_eq!(refused.refusal(), (400, 54302));
+        assert!(refused.json()["message"].as_str().unwrap().contains(said), "{}", refused.body);
+    }
+    let store = format!("--store {}", desk.path("documents.db").display());
+    let (status, listed, errors) = desk.run(&format!("docs --json {store}"));
+    assert_eq!((status, listed.lines().count()), (Some(0), 1), "{listed}{errors}");
+    assert!(listed.contains("\"one\""), "{listed}");
+    assert_eq!(running.rest("DELETE", "/Documents/one", "").await.status, 204);
+    assert_eq!(desk.run(&format!("docs {store}")).1, "no documents\n");
+}
+
+#[tokio::test]
+async fn dev_takes_rows_when_told_to() {
+    let desk = Desk::new();
+    for (option, status) in [("", 501), (" --acl-enabled", 200)] {
+        let running = desk.start(&format!("dev --listen 127.0.0.1:0{option}"));
+        let (_, rest) = running.said.split_once("curl -u ").unwrap();
+        let (login, rest) = rest.split_once(' ').unwrap();
+        let path = rest.split_once("/v1/").unwrap().1.lines().next().unwrap();
+        let login = format!("Basic {}", base64(login));
+        let mut client = running.client().await;
+        let mut ask = async |path: String, form: &str| {
+            client.ask("POST", &path, &[("authorization", &login)], form).await.status
+        };
+        assert_eq!(ask(format!("/v1/{path}"), "UniqueName=one&Data=%7B%7D").await, 201);
+        let row = "Read=true&Write=false&Manage=false";
+        assert_eq!(ask(format!("/v1/{path}/one/Permissions/ana"), row).await, status);
     }
 }
 

@@ -8,6 +8,8 @@ mod exposition;
 pub(crate) mod http;
 #[cfg(all(feature = "cli", feature = "remote"))]
 mod killed;
+#[cfg(feature = "cli")]
+mod logging;
 mod metrics;
 mod operations;
 #[cfg(feature = "cli")]

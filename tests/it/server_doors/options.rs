@@ -86,6 +86,7 @@ fn value(option: &str, desk: &Desk) -> Option<String> {
         "token-path" => "/tokens".to_owned(),
         "executors" => "extension,agent".to_owned(),
         "limits" => "twilio".to_owned(),
+        "log" => "warn".to_owned(),
         "behind-proxy" | "acl-enabled" | "cut-at-expiry" => return None,
         // All others are numbers.
         _ => "200".to_owned(),
@@ -145,6 +146,7 @@ fn a_wrong_value_is_told_with_its_place() {
         ("operations-listen", "9081"),
         ("store", "disk"),
         ("limits", "none"),
+        ("log", "loud"),
         ("connections-max", "many"),
         ("leeway-s", "-1"),
     ] {
@@ -260,4 +262,14 @@ async fn behind_a_proxy_attempts_count_for_whom_it_serves() {
         "the proxy's word is the last"
     );
     assert_eq!(wrong_logins(&behind, |_| "10.0.1.2".to_owned()).await, 3);
+    // As proxies write it: with the port that it came from, and one of the sixth version with or without brackets.
+    assert_eq!(wrong_logins(&behind, |n| format!("10.0.2.{n}:{}", 4_000 + n)).await, 20);
+    assert_eq!(wrong_logins(&behind, |n| format!("10.0.3.1:{}", 4_000 + n)).await, 3);
+    for (network, form) in ["{}", "[{}]", "[{}]:443", "\"[{}]:443\""].iter().enumerate() {
+        let form = |address: String| form.replace("{}", &address);
+        let each = |n| form(format!("2001:db8:{network}:{n}::1"));
+        assert_eq!(wrong_logins(&behind, each).await, 20, "{}", each(0));
+        let one = |n| form(format!("2001:db8:{network}:ffff::{n}"));
+        assert_eq!(wrong_logins(&behind, one).await, 3, "{}", one(0));
+    }
 }

@@ -149,7 +149,7 @@ async fn nobody_reaches_a_document_that_is_not_theirs_by_any_path() {
         let told = ana.establish(&sid, last, 1).await;
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(told[0]["event_type"], "subscription_failed");
-        assert_eq!(told[0]["events"][0]["error"]["code"], 54007);
+        assert_eq!(told[0]["events"][0]["error"]["code"], 54100, "as of a document that is not there");
     }
     // Her token is no key for REST, and her SP token gets no token of another's.
     let mut client = site.client().await;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sp_sync::server::{Attempts, Gatekeeper as _, JwtGatekeeper};
+use sp_sync::Identity;
+use sp_sync::server::{
+    Attempts, Denied, Gatekeeper as _, JwtGatekeeper, Serve, TokenEndpoint, TokenPolicy, TokenRequest,
+};
 use sp_sync::token::Token;
 
 use super::http::{Client, Reply};
@@ -132,4 +135,36 @@ async fn the_gatekeeper_says_exactly_why() {
     let refused = gatekeeper.admit(&old).await.unwrap_err();
     assert_eq!((refused.status, refused.code), (401, 20104));
     assert!(!refused.to_string().contains(old.secret()));
+}
+
+/// A policy that decides by document.
+struct ByDocument;
+
+#[async_trait::async_trait]
+impl TokenPolicy for ByDocument {
+    async fn identify(&self, request: TokenRequest<'_>) -> Result<Identity, Denied> {
+        match request.document {
+            Some(document) => Identity::new(document).map_err(|_| Denied::NotAllowed),
+            None => Err(Denied::Missing { field: "documentId" }),
+        }
+    }
+}
+
+/// Whoever forgot a field is told which, and it costs no attempt.
+#[tokio::test]
+async fn a_field_that_a_policy_needs_is_named() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let attempts = Attempts::new(1, Duration::from_secs(3_600));
+    let endpoint = TokenEndpoint::new(keys().minter().unwrap(), ByDocument).attempts(attempts);
+    let task = tokio::spawn(Serve::new().run(listener, endpoint.router(), std::future::pending()));
+    let mut client = Client::to(at).await;
+    for _ in 0..3 {
+        let reply = asked(&mut client, "ana", &json!({ "identity": "x" })).await;
+        assert_eq!(reply.refusal(), (400, 20001));
+        let message = reply.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with("`documentId` is missing"), "{message}");
+    }
+    assert_eq!(asked(&mut client, "ana", &json!({ "documentId": "d" })).await.json()["identity"], "d");
+    task.abort();
 }

@@ -59,15 +59,15 @@ fn mistakes_in_a_users_file_are_told_all_at_once_with_their_places() {
     let has =
         |place: &str, what: &str| lines.iter().any(|line| line.starts_with(place) && line.contains(what));
     assert!(has("line 1, column 10", "`format` is a number"), "{lines:#?}");
-    assert!(has("line 1, column 1: unlisted", "there is no such role"), "{lines:#?}");
+    assert!(has("line 2, column 12: unlisted", "there is no such role"), "{lines:#?}");
     assert!(has("line 3, column 1", "there is no key `extra`"), "{lines:#?}");
-    assert!(has("line 4, column 8: users.a.token_sha256", "no SHA-256"), "{lines:#?}");
-    assert!(has("line 4, column 8: users.a.role", "the roles are backend, proctor, student"), "{lines:#?}");
+    assert!(has("line 5, column 16: users.a.token_sha256", "no SHA-256"), "{lines:#?}");
+    assert!(has("line 7, column 8: users.a.role", "the roles are backend, proctor, student"), "{lines:#?}");
     assert!(has("line 8, column 8: users.b", "`token_sha256` is missing"), "{lines:#?}");
     assert!(has("line 9, column 12", "`identity` is a number"), "{lines:#?}");
     assert!(has("line 11, column 13", "`documents` is a string"), "{lines:#?}");
     assert!(has("line 12, column 8: roles.student", "there is a built-in role"), "{lines:#?}");
-    assert!(has("line 12, column 8: roles.student.rights", "there is no such right"), "{lines:#?}");
+    assert!(has("line 13, column 10: roles.student.rights", "there is no such right"), "{lines:#?}");
 }
 
 #[test]
@@ -75,11 +75,13 @@ fn two_users_do_not_share_a_token_or_an_identity() {
     let shared = users_file().replace(PETR, ANA);
     let lines = wrong(Users::from_toml_str(&shared));
     assert_eq!(lines.len(), 1, "{lines:#?}");
-    assert!(lines[0].contains("users.petr: another user has the same identity"), "{lines:#?}");
+    let place = "line 8, column 12: users.petr: another user has the same identity";
+    assert!(lines[0].starts_with(place), "{lines:#?}");
     let digest = |name: &str| sp_sync::server::TokenDigest::of(&format!("token of {name}")).to_hex();
     let lines = wrong(Users::from_toml_str(&users_file().replace(&digest("petr"), &digest("ana"))));
     assert!(
-        lines.len() == 1 && lines[0].contains("users.petr: another user has the same token"),
+        lines.len() == 1
+            && lines[0].starts_with("line 7, column 16: users.petr: another user has the same token"),
         "{lines:#?}"
     );
 }
@@ -89,17 +91,37 @@ fn mistakes_in_a_keys_file_are_told_without_secrets() {
     let lines =
         wrong(Keys::from_toml_str(&keys_file().replace("SKfedc", "XXfedc").replace("IS0011", "IS001")));
     assert_eq!(lines.len(), 2, "{lines:#?}");
-    assert!(lines[0].contains("service: this is no such SID; write `IS` and 32"), "{lines:#?}");
+    let place = "line 3, column 11: service: this is no such SID; write `IS` and 32";
+    assert!(lines[0].starts_with(place), "{lines:#?}");
     assert!(lines[1].starts_with("line 5, column 7: keys.XXfedc"), "{lines:#?}");
     let lines = wrong(Keys::from_toml_str("format = 1\n"));
     assert_eq!(lines.len(), 3, "{lines:#?}");
     let lines = wrong(Keys::from_toml_str(&keys_file().replace(SECRET, "short")));
     assert!(
-        lines[0].contains("keys.SKfedcba9876543210fedcba9876543210.secret: the secret is too short"),
+        lines[0].starts_with(
+            "line 6, column 10: keys.SKfedcba9876543210fedcba9876543210.secret: the secret is too short"
+        ),
         "{lines:#?}"
     );
     let lines = wrong(Keys::from_toml_str(&keys_file().replace("secret = ", "secret = '")));
     assert!(lines[0].starts_with("line 6"), "{lines:#?}");
+}
+
+/// The page about the server shows whole files: they can be copied.
+#[test]
+fn the_files_that_the_page_shows_are_accepted() {
+    let page = include_str!("../../../docs/server.md");
+    let file = |name: &str| {
+        let (_, rest) = page.split_once(&format!("A whole `{name}`:")).unwrap_or_else(|| panic!("no {name}"));
+        rest.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0
+    };
+    let (keys, users) = (Keys::from_toml_str(file("keys.toml")), Users::from_toml_str(file("users.toml")));
+    assert_eq!(keys.unwrap().api_keys().len(), 1);
+    let users = users.unwrap();
+    assert_eq!(users.may(ANA, &format!("Session_{ANA}")), Permissions::WRITE);
+    assert_eq!(users.may(PETR, "Proctor_Room_PR0123456789abcdef0123456789abcdef"), Permissions::WRITE);
+    assert_eq!(users.may("auditor-7", &format!("Session_{ANA}")), Permissions::READ);
+    assert_eq!(users.may("exam-backend", "anything"), Permissions::ALL);
 }
 
 /// C64.

@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sp_sync::backend::Memory;
 use sp_sync::server::{
-    Attempts, JwtGatekeeper, Keys, Operations, Rest, Serve, Service, TokenDigest, TokenEndpoint, Users,
-    router,
+    Attempts, Everything, JwtGatekeeper, Keys, Operations, Rest, Serve, Service, TokenDigest, TokenEndpoint,
+    Users, router,
 };
 use sp_sync::{DocumentId, Identity};
-use tokio::net::TcpListener;
 
+use super::address::Address;
+use super::front::Doors;
+use super::log::Level;
 use super::run::chain;
 use crate::output::{Outcome, Problem, print};
 
@@ -22,8 +24,8 @@ const LIFETIME: Duration = Duration::from_secs(86_400);
 #[derive(clap::Args)]
 pub(crate) struct Dev {
     /// Where to listen. Port 0 takes any that is free.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9080")]
-    listen: SocketAddr,
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9080", value_parser = Address::parse)]
+    listen: Address,
     /// The document in the snippets.
     #[arg(long, value_name = "DOC", default_value = "Session_demo", value_parser = crate::store::document_id)]
     document: DocumentId,
@@ -33,6 +35,13 @@ pub(crate) struct Dev {
     /// Where the page of examples/browser is served: the link to it brings everything that it needs to connect.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5173/")]
     page: String,
+    /// Rows of permissions, set over REST, say what an identity may do with a document. Where there is none, everybody may do
+    /// everything.
+    #[arg(long)]
+    acl_enabled: bool,
+    /// How much it says of itself on the standard error.
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_enum)]
+    log: Level,
     /// Write new keys into this file, which must not be there yet, and serve nothing.
     #[arg(long, value_name = "FILE")]
     keys_out: Option<PathBuf>,
@@ -45,23 +54,24 @@ pub(crate) async fn run(options: &Dev) -> Outcome<()> {
     }
     let failed = |error: &dyn std::error::Error| Problem::Failed(chain(error));
     let identity = Identity::new(&options.identity).map_err(|error| Problem::Usage(error.to_string()))?;
-    let listen = options.listen;
-    let cannot = |error| Problem::Failed(format!("cannot listen on {listen}: {error}"));
-    let listener = TcpListener::bind(listen).await.map_err(cannot)?;
-    let address = listener.local_addr().map_err(cannot)?;
+    options.log.start();
+    let listener = options.listen.bind("--listen").await?;
+    let address = listener.local_addr().map_err(|error| failed(&error))?;
     let (account, service) = (keys.account_sid(), keys.service_sid());
     let gatekeeper = JwtGatekeeper::new(keys.verifier());
     let service = Service::builder(account, service, Memory::new(), gatekeeper);
+    let service = service.access(Everything).acl_enabled(options.acl_enabled);
     let service = service.base_url(format!("http://{address}")).build().map_err(|error| failed(&error))?;
     let minter = keys.minter().ok_or_else(|| Problem::Failed("there is no key".into()))?;
     let token = minter.mint(identity.as_str(), LIFETIME, now_s()).map_err(|error| failed(&error))?;
     let (sp_token, users) = login()?;
     let attempts = Attempts::default();
     let endpoint = TokenEndpoint::new(minter, users).attempts(attempts.clone()).lifetime(LIFETIME);
-    let endpoint = endpoint.endpoint(format!("ws://{address}/v3/wsconnect"));
+    let endpoint = endpoint.endpoint(format!("ws://{address}/v3/wsconnect")).service(&service);
     let operations = Operations::new(&service);
     let routes = router(&service).merge(endpoint.router()).merge(operations.router());
     let routes = routes.merge(Rest::new(&service, keys.clone(), attempts).router());
+    let routes = routes.merge(Doors { token_path: Some("/sync/tokens"), operations: true }.front());
     let shown = Shown {
         address,
         options,

@@ -1,14 +1,19 @@
 //! `sp-sync serve` and `sp-sync dev`: a Sync service of one's own.
 
+mod address;
+mod check;
 pub(crate) mod config;
 pub(crate) mod dev;
 mod flags;
+mod front;
+mod log;
 mod run;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use address::Address;
 use flags::{Bounds, Place, executor};
+use log::Level;
 use sp_sync::Executor;
 
 /// Serve documents to the official Sync SDKs, to this crate's clients, and to back ends over REST.
@@ -25,8 +30,11 @@ pub(crate) struct Serve {
     #[arg(long)]
     check: bool,
     /// Where to listen. Port 0 takes any that is free.
-    #[arg(long, env = "SP_SYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9080")]
-    listen: SocketAddr,
+    #[arg(long, env = "SP_SYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9080", value_parser = Address::parse)]
+    listen: Address,
+    /// How much it says of itself on the standard error while it serves.
+    #[arg(long, env = "SP_SYNC_LOG", value_name = "LEVEL", default_value = "info", value_enum)]
+    log: Level,
     /// Where documents live: memory: forgets them at the end, file:PATH keeps them.
     #[arg(long, env = "SP_SYNC_STORE", value_name = "STORE", default_value = "memory:", value_parser = Place::parse)]
     store: Place,
@@ -54,8 +62,8 @@ pub(crate) struct Serve {
     #[arg(long, env = "SP_SYNC_BEHIND_PROXY")]
     behind_proxy: bool,
     /// Serve /healthz, /readyz and /metrics there instead of beside everything else.
-    #[arg(long, env = "SP_SYNC_OPERATIONS_LISTEN", value_name = "ADDRESS:PORT")]
-    operations_listen: Option<SocketAddr>,
+    #[arg(long, env = "SP_SYNC_OPERATIONS_LISTEN", value_name = "ADDRESS:PORT", value_parser = Address::parse)]
+    operations_listen: Option<Address>,
     /// Executors that /metrics shows by name, with commas between; all others are shown together. Without it: those of the
     /// built-in catalogue.
     #[arg(long, env = "SP_SYNC_EXECUTORS", value_name = "NAMES", value_delimiter = ',', value_parser = executor)]

@@ -1,7 +1,6 @@
 //! The server, from its options to its end.
 
-use std::net::SocketAddr;
-use std::path::Path;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,39 +8,35 @@ use axum::Router;
 use sp_sync::backend::{Backend, Embedded, Memory};
 use sp_sync::limits::SERVER_CERTIFICATE_EVERY;
 use sp_sync::server::{
-    Attempts, Durations, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed, Tls,
+    Attempts, Durations, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed,
     TokenEndpoint, Users, router,
 };
-use tokio::net::TcpListener;
+use tracing::{info, warn};
 
 use super::Serve;
+use super::check::{Ready, check, look};
 use super::flags::Place;
+use super::front::Doors;
 use crate::output::{Outcome, Problem, print};
 
-type Store = Timed<Arc<dyn Backend>>;
-
-/// Everything that is configured, and looked at.
-struct Ready {
-    keys: Keys,
-    users: Option<Users>,
-    tls: Option<Tls>,
-}
+pub(super) type Store = Timed<Arc<dyn Backend>>;
 
 pub(crate) async fn run(options: &Serve) -> Outcome<()> {
-    let ready = look(options)?;
     if options.check {
-        return checked(options, &ready).await;
+        return check(options).await;
     }
+    let ready = look(options)?;
+    options.log.start();
     let commits = Durations::default();
     let (store, file) = open(&options.store, &commits).await?;
-    let listener = bind(options.listen).await?;
+    let listener = options.listen.bind("--listen").await?;
     let address = listener.local_addr().map_err(|error| failed("the listener", error))?;
-    let service = service(options, &ready, store.clone(), address)?;
+    let service = service(options, &ready, store.clone(), &address)?;
     let operations = Operations::new(&service).writes(store.writes());
     let operations = if file.is_some() { operations.commits(commits) } else { operations };
     let mut routes = doors(options, ready.users, &ready.keys, &service)?;
-    let apart = match options.operations_listen {
-        Some(address) => Some(bind(address).await?),
+    let apart = match &options.operations_listen {
+        Some(address) => Some(address.bind("--operations-listen").await?),
         None => {
             routes = routes.merge(operations.router());
             None
@@ -49,13 +44,14 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
     };
     if let (Some(tls), Some(certificate), Some(key)) = (&ready.tls, &options.tls_cert, &options.tls_key) {
         tls.follow(certificate.clone(), key.clone(), SERVER_CERTIFICATE_EVERY, |read| match read {
-            Ok(()) => note("the certificate was replaced"),
-            Err(error) => warn(&format!("the certificate was not replaced: {}", chain(&error))),
+            Ok(()) => info!("the certificate was replaced"),
+            Err(error) => warn!(reason = chain(&error), "the certificate was not replaced"),
         });
     }
     if options.users.is_none() && !options.acl_enabled {
-        warn("no users file: no token endpoint, and whoever has a good access token may do everything");
+        caution("no users file: no token endpoint, and whoever has a good access token may do everything");
     }
+    info!(url = service.base_url(), "started");
     // The line that programs wait for: whoever reads it can connect.
     print(format!("listening on {}\n", service.base_url()).as_bytes())?;
     let drain = Duration::from_secs(options.bounds.drain_within_s);
@@ -67,11 +63,13 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
     match apart {
         None => serving.run(listener, routes, stop).await,
         Some(apart) => {
+            // A task of its own: whatever becomes of it, the service is served until it is asked to stop.
             let beside = Serving::new().run(apart, operations.router(), std::future::pending());
-            tokio::select! {
-                () = serving.run(listener, routes, stop) => {}
-                () = beside => {}
-            }
+            let beside = tokio::spawn(beside);
+            serving.run(listener, routes, stop).await;
+            beside.abort();
+            // It holds the store until it has ended.
+            let _ = beside.await;
         }
     }
     // Whatever holds the store keeps it open.
@@ -79,6 +77,7 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
     if let Some(file) = file {
         file.close().await;
     }
+    info!("stopped");
     print(b"stopped\n").map(drop)
 }
 
@@ -86,97 +85,10 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
 async fn stop(service: Service, operations: Operations) {
     crate::interrupted().await;
     operations.stop();
-    note("stopping");
+    info!("stopping");
     if !service.shut_down().await {
-        warn("some connections did not end in time");
+        warn!("some connections did not end in time");
     }
-}
-
-/// A day.
-const SECONDS_MAX: u64 = 86_400;
-
-fn look(options: &Serve) -> Outcome<Ready> {
-    let Some(path) = &options.keys else {
-        return Err(Problem::Usage(
-            "there is no keys file: give --keys FILE, or `keys` in the file of --config".into(),
-        ));
-    };
-    let keys = Keys::read(path).map_err(|error| Problem::Usage(chain(&error)))?;
-    private(path);
-    let users = match &options.users {
-        Some(path) => {
-            private(path);
-            Some(Users::read(path).map_err(|error| Problem::Usage(chain(&error)))?)
-        }
-        None => None,
-    };
-    let tls = match (&options.tls_cert, &options.tls_key) {
-        (Some(certificate), Some(key)) => {
-            private(key);
-            Some(Tls::read(certificate, key).map_err(|error| Problem::Usage(chain(&error)))?)
-        }
-        (Some(_), None) => {
-            return Err(Problem::Usage("--tls-cert needs its private key: give --tls-key <FILE> too".into()));
-        }
-        (None, Some(_)) => {
-            return Err(Problem::Usage("--tls-key needs its certificate: give --tls-cert <FILE> too".into()));
-        }
-        (None, None) => None,
-    };
-    if !(180..=86_400).contains(&options.token_lifetime_s) {
-        return Err(Problem::Usage("--token-lifetime-s: tokens live 180 to 86400 seconds".into()));
-    }
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~/".contains(letter);
-    if !options.token_path.starts_with('/') || !options.token_path.chars().all(is_plain) {
-        let rule = "it begins with a slash, and has letters, digits and `-._~/` only";
-        return Err(Problem::Usage(format!("--token-path: {rule}")));
-    }
-    for (option, seconds) in options.seconds() {
-        if seconds > SECONDS_MAX {
-            return Err(Problem::Usage(format!("--{option}: {seconds} seconds, at most {SECONDS_MAX}")));
-        }
-    }
-    Ok(Ready { keys, users, tls })
-}
-
-/// What others can read is told, not refused: containers mount files as they please.
-fn private(path: &Path) {
-    if Keys::is_exposed(path) {
-        let file = path.display();
-        warn(&format!("{file} can be read by others than its owner: `chmod 600 {file}`"));
-    }
-}
-
-async fn checked(options: &Serve, ready: &Ready) -> Outcome<()> {
-    let store = match &options.store {
-        Place::Memory => "in memory".to_owned(),
-        Place::File(path) if path.exists() => {
-            let file = Embedded::options().create(false).read_only(true).open(path).await?;
-            file.close().await;
-            format!("in {}", path.display())
-        }
-        Place::File(path) => match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            Some(folder) if !folder.is_dir() => {
-                let folder = folder.display();
-                return Err(Problem::Usage(format!("--store: there is no folder {folder}")));
-            }
-            _ => format!("in {}, which will be made", path.display()),
-        },
-    };
-    service(options, ready, Timed::new(Arc::new(Memory::new())), options.listen)?;
-    let keys = &ready.keys;
-    let users = ready
-        .users
-        .as_ref()
-        .map_or_else(|| "no users file".to_owned(), |users| format!("{} users", users.len()));
-    let tls = if ready.tls.is_some() { "TLS" } else { "no TLS" };
-    let line = format!(
-        "good: service {} of account {}, {} API keys, {users}, {tls}, documents {store}\n",
-        keys.service_sid(),
-        keys.account_sid(),
-        keys.api_keys().len(),
-    );
-    print(line.as_bytes()).map(drop)
 }
 
 async fn open(place: &Place, commits: &Durations) -> Outcome<(Store, Option<Embedded>)> {
@@ -190,11 +102,12 @@ async fn open(place: &Place, commits: &Durations) -> Outcome<(Store, Option<Embe
     }
 }
 
-async fn bind(address: SocketAddr) -> Outcome<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| failed(&format!("cannot listen on {address}"), error))
-}
-
-fn service(options: &Serve, ready: &Ready, store: Store, address: SocketAddr) -> Outcome<Service> {
+pub(super) fn service(
+    options: &Serve,
+    ready: &Ready,
+    store: Store,
+    address: &dyn Display,
+) -> Outcome<Service> {
     let scheme = if ready.tls.is_some() { "https" } else { "http" };
     let url = options.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let verifier = ready.keys.verifier().leeway(Duration::from_secs(options.leeway_s));
@@ -215,7 +128,10 @@ fn service(options: &Serve, ready: &Ready, store: Store, address: SocketAddr) ->
 /// Every door of the service, but those of whoever runs it.
 fn doors(options: &Serve, users: Option<Users>, keys: &Keys, service: &Service) -> Outcome<Router> {
     let attempts = Attempts::new(options.attempts_at_once, Duration::from_secs(options.attempt_every_s));
-    let mut routes = router(service).merge(Rest::new(service, keys.clone(), attempts.clone()).router());
+    let token_path = users.as_ref().map(|_| options.token_path.as_str());
+    let front = Doors { token_path, operations: options.operations_listen.is_none() }.front();
+    let mut routes =
+        router(service).merge(front).merge(Rest::new(service, keys.clone(), attempts.clone()).router());
     if let (Some(users), Some(minter)) = (users, keys.minter()) {
         let endpoint = service.base_url().replacen("http", "ws", 1) + "/v3/wsconnect";
         let endpoint =
@@ -240,13 +156,9 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn warn(text: &str) {
+/// What whoever starts a server should know, whatever the log is told to say.
+pub(super) fn caution(text: &str) {
     use std::io::Write as _;
     // Where the standard error is closed there is nobody to tell.
     let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
-}
-
-fn note(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
