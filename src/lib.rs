@@ -11,6 +11,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
 #![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 pub mod action;
+mod alarm;
 pub mod backend;
 pub mod catalogue;
 pub mod client;

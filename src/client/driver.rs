@@ -6,13 +6,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 
 use super::hand::Hand;
 use super::machine::{Asker, Cancelled, Effect, Machine};
 use super::shared::{Command, Seen, Shared};
 use super::trace;
+use crate::alarm::Alarm;
 use crate::backend::{BackendError, Change, Stored, Watch, Write, Written};
 use crate::error::{Error, Result, Retry};
 use crate::id::ActionId;
@@ -21,9 +22,6 @@ type Work<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 /// Commands taken from the channel at once.
 const COMMANDS_AT_ONCE: usize = 256;
-
-/// A deadline far enough away to stand for none.
-const NEVER: Duration = Duration::from_secs(86_400);
 
 pub(super) struct Driver {
     machine: Machine,
@@ -39,7 +37,7 @@ pub(super) struct Driver {
     watching: Work<Result<Watch, BackendError>>,
     /// Actions that somebody here has in hand, or had.
     hands: Vec<Weak<Hand>>,
-    timer: Pin<Box<Sleep>>,
+    alarm: Alarm,
     closing: Option<Closing>,
     /// What was last shown to the application's subscribers.
     shown: u64,
@@ -80,7 +78,7 @@ impl Driver {
             read: None,
             watching: None,
             hands: Vec::new(),
-            timer: Box::pin(tokio::time::sleep(NEVER)),
+            alarm: Alarm::new(),
             closing: None,
             shown,
         }
@@ -94,7 +92,7 @@ impl Driver {
             if self.is_over(now) {
                 return self.end();
             }
-            self.set_timer(wake, now);
+            self.alarm.set(wake);
             loop {
                 let happened = self.wait().await;
                 now = Instant::now();
@@ -183,7 +181,7 @@ impl Driver {
             count = self.commands.recv_many(&mut self.received, COMMANDS_AT_ONCE), if self.closing.is_none() => Happened::Commands(count),
             change = next(&mut self.watch) => Happened::Changed(change),
             result = work(&mut self.watching) => Happened::Watching(result),
-            () = &mut self.timer => Happened::Time,
+            () = self.alarm.rings() => Happened::Time,
         }
     }
 
@@ -288,15 +286,6 @@ impl Driver {
             tokio::time::sleep(wait).await;
             backend.watch(&id).await
         }));
-    }
-
-    /// Moves the timer only when it would ring too late: most deadlines are overtaken by what they guard against, and
-    /// one ring too many costs less than moving it each time.
-    fn set_timer(&mut self, wake: Option<Instant>, now: Instant) {
-        let wake = wake.unwrap_or(now + NEVER);
-        if wake < self.timer.deadline() || self.timer.is_elapsed() {
-            self.timer.as_mut().reset(wake);
-        }
     }
 
     /// Tells everybody that it is over, and why.

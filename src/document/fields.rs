@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::is_reserved;
-use super::size::{json_len, text_len};
+use super::size::{Len, json_len, text_len};
 use crate::action::BOOKKEEPING_KEY;
 use crate::error::{Error, Result};
 use crate::limits::NESTING_MAX;
@@ -12,7 +12,7 @@ use crate::limits::NESTING_MAX;
 pub(super) struct Fields {
     map: Map<String, Value>,
     /// Bytes of all `"key":value`, without commas and braces.
-    len: usize,
+    len: Len,
 }
 
 fn entry_len(key: &str, value: &Value) -> usize {
@@ -33,21 +33,21 @@ impl Fields {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len.get(|| self.map.iter().map(|(key, value)| entry_len(key, value)).sum())
     }
 
     pub(super) fn set(&mut self, key: String, value: Value) {
-        self.len += entry_len(&key, &value);
-        if let Some(before) = self.map.get(&key) {
-            self.len -= entry_len(&key, before);
-        }
+        let before = self.map.get(&key);
+        self.len.change(|| {
+            signed(entry_len(&key, &value)) - before.map_or(0, |before| signed(entry_len(&key, before)))
+        });
         self.map.insert(key, value);
     }
 
     /// Removes a key; the others keep their order.
     pub(super) fn remove(&mut self, key: &str) -> bool {
         let Some(before) = self.map.shift_remove(key) else { return false };
-        self.len -= entry_len(key, &before);
+        self.len.change(|| -signed(entry_len(key, &before)));
         true
     }
 
@@ -93,8 +93,7 @@ pub(super) fn refuse_deep<'a>(
 
 impl From<Map<String, Value>> for Fields {
     fn from(map: Map<String, Value>) -> Self {
-        let len = map.iter().map(|(key, value)| entry_len(key, value)).sum();
-        Self { map, len }
+        Self { map, len: Len::default() }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::fields::{is_deeper_than, refuse_deep};
-use super::size::json_len;
+use super::size::{Len, json_len};
 use crate::action::{Action, BOOKKEEPING_KEY};
 use crate::error::{Result, json_type};
 use crate::id::ActionId;
@@ -18,7 +18,7 @@ use crate::limits::{ACTION_ID_CHARS_MAX, NESTING_MAX};
 pub struct Item {
     body: Body,
     tag: Tag,
-    len: usize,
+    len: Len,
 }
 
 #[derive(Clone, PartialEq)]
@@ -82,7 +82,7 @@ impl Item {
     /// An action made by this client.
     #[must_use]
     pub fn new(action: Action, tag: Tag) -> Self {
-        Self { body: Body::Action(action), tag, len: 0 }.counted()
+        Self { body: Body::Action(action), tag, len: Len::default() }
     }
 
     /// An element as it was read.
@@ -103,12 +103,7 @@ impl Item {
             }
             other => (Body::Malformed(other), Tag::default()),
         };
-        Self { body: body_and_tag.0, tag: body_and_tag.1, len: 0 }.counted()
-    }
-
-    fn counted(mut self) -> Self {
-        self.len = json_len(&self);
-        self
+        Self { body: body_and_tag.0, tag: body_and_tag.1, len: Len::default() }
     }
 
     /// The action without its bookkeeping, or `None` when the element is malformed (C45).
@@ -157,7 +152,7 @@ impl Item {
     /// The same action with other bookkeeping.
     #[must_use]
     pub fn with_tag(&self, tag: Tag) -> Self {
-        Self { body: self.body.clone(), tag, len: 0 }.counted()
+        Self { body: self.body.clone(), tag, len: Len::default() }
     }
 
     /// Whether both are the same action: by id where there is one, otherwise by content.
@@ -179,7 +174,7 @@ impl Item {
     /// Bytes as compact JSON, bookkeeping included.
     #[must_use]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len.get(|| json_len(self))
     }
 
     /// Whether both look the same to a reader that ignores bookkeeping.

@@ -175,9 +175,12 @@ impl Document {
         self.lazy.view.get_or_init(view).clone()
     }
 
-    /// Bytes of the whole document as compact JSON, counted from the parts.
+    /// Bytes of the whole document as compact JSON, counted from the parts unless the text is there.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
+        if let Some(text) = self.lazy.text.get() {
+            return text.len();
+        }
         let (mut count, mut members) = (self.fields.count(), self.fields.len());
         for (_, queue) in &self.queues {
             // Added first: an empty array is shorter than the `null` that keeps its place.

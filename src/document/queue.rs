@@ -4,15 +4,20 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, Serializer};
 
+use super::fields::signed;
 use super::item::Item;
-use super::size::enclosed_len;
+use super::size::{Len, enclosed_len};
 use crate::id::ActionId;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Queue {
     items: Vec<Arc<Item>>,
     /// Bytes of all elements, without commas and brackets.
-    members: usize,
+    members: Len,
+}
+
+fn members(items: &[Arc<Item>]) -> usize {
+    items.iter().map(|item| item.len()).sum()
 }
 
 impl Queue {
@@ -22,17 +27,17 @@ impl Queue {
 
     /// Bytes of the array as compact JSON.
     pub(super) fn len(&self) -> usize {
-        enclosed_len(self.items.len(), self.members)
+        enclosed_len(self.items.len(), self.members.get(|| members(&self.items)))
     }
 
     pub(super) fn push(&mut self, item: Arc<Item>) {
-        self.members += item.len();
+        self.members.change(|| signed(item.len()));
         self.items.push(item);
     }
 
     /// Puts elements back before all others, in their order (C44).
     pub(super) fn push_front(&mut self, items: Vec<Arc<Item>>) {
-        self.members += items.iter().map(|item| item.len()).sum::<usize>();
+        self.members.change(|| signed(members(&items)));
         self.items.splice(0..0, items);
     }
 
@@ -40,14 +45,13 @@ impl Queue {
     pub(super) fn take_first(&mut self, matches: impl Fn(&Item) -> bool) -> Option<Arc<Item>> {
         let place = self.items.iter().position(|item| matches(item))?;
         let item = self.items.remove(place);
-        self.members -= item.len();
+        self.members.change(|| -signed(item.len()));
         Some(item)
     }
 
     /// Replaces all elements.
     pub(super) fn set(&mut self, items: Vec<Arc<Item>>) {
-        self.members = items.iter().map(|item| item.len()).sum();
-        self.items = items;
+        *self = Self { items, members: Len::default() };
     }
 
     pub(super) fn holds(&self, id: &ActionId) -> bool {

@@ -1,8 +1,33 @@
 //! Lengths of compact UTF-8 JSON, counted without building the text.
 
 use std::io;
+use std::sync::OnceLock;
 
 use serde::Serialize;
+
+/// A length that is counted when somebody first asks: whoever only passes a document on never does. It says nothing of
+/// what it measures, so any two are equal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Len(OnceLock<usize>);
+
+impl Len {
+    pub(super) fn get(&self, count: impl FnOnce() -> usize) -> usize {
+        *self.0.get_or_init(count)
+    }
+
+    /// What it measures has changed by so much.
+    pub(super) fn change(&mut self, by: impl FnOnce() -> isize) {
+        if let Some(len) = self.0.get_mut() {
+            *len = len.saturating_add_signed(by());
+        }
+    }
+}
+
+impl PartialEq for Len {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
 
 struct Counter(usize);
 

@@ -27,7 +27,8 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(text.get()).ok())
+    // `null` is common: it is not to cost an error that nobody reads.
+    Ok(serde_json::from_str::<Option<T>>(text.get()).ok().flatten())
 }
 
 /// The same for arrays, element by element.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::http::header::DATE;
@@ -19,6 +19,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::link::Shared;
 use super::machine::{Failure, Output};
+use crate::alarm::Alarm;
 use crate::limits::{REMOTE_ACKNOWLEDGE_WITHIN, REMOTE_FAREWELL_WITHIN};
 use crate::socket::{self, Address, Dialer, Socket};
 use crate::time::Timestamp;
@@ -76,6 +77,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut wire = Wire::default();
     let mut farewells = Vec::new();
     let mut has_waited = false;
+    let mut alarm = Alarm::new();
     loop {
         let (outputs, deadline, is_closed) = shared.quietly(|state, _| {
             (std::mem::take(&mut state.socket), state.machine.deadline(), state.machine.is_closed())
@@ -98,7 +100,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             continue;
         }
         has_waited = false;
-        wire.follow(&shared, deadline).await;
+        wire.follow(&shared, &mut alarm, deadline).await;
     }
 }
 
@@ -140,16 +142,16 @@ impl Wire {
     }
 
     /// Waits for one thing and tells the machine.
-    async fn follow(&mut self, shared: &Shared, deadline: Option<Instant>) {
+    async fn follow(&mut self, shared: &Shared, alarm: &mut Alarm, deadline: Option<Instant>) {
         // What is being written waits for the socket, not for a time.
         let due = self.writer.as_ref().filter(|writer| !writer.is_dirty).and_then(|writer| writer.due);
-        let deadline = [deadline, due].into_iter().flatten().min();
+        alarm.set([deadline, due].into_iter().flatten().min());
         let happened = tokio::select! {
             // Writing first: acknowledgements must not wait behind a flood that is read. Then time, which must pass
             // however much there is to read; then reading; orders of the application last, they have a queue.
             biased;
             written = write(&mut self.writer) => Happened::Written(written),
-            () = at(deadline) => Happened::TimePassed,
+            () = alarm.rings() => Happened::TimePassed,
             opened = opened(&mut self.opening) => Happened::Opened(opened),
             heard = read(&mut self.reader) => Happened::Heard(heard),
             () = shared.wake.notified() => Happened::Woken,
@@ -228,13 +230,6 @@ async fn read(reader: &mut Option<SplitStream<Connection>>) -> Option<Result<Mes
 async fn opened(opening: &mut Option<Opening>) -> Result<Opened, Error> {
     match opening {
         Some(opening) => opening.await,
-        None => pending().await,
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
     }
 }

@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt as _;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 pub(super) use peer::{Peer, PeerId, Shared, Told};
@@ -22,6 +22,7 @@ use super::request::Asked;
 use super::running::Place;
 use super::service::Core;
 use super::trace;
+use crate::alarm::Alarm;
 use crate::twilsock::message::BackoffPolicy;
 use crate::twilsock::server_session::{End, Output, ServerSession, Verdict};
 
@@ -45,8 +46,9 @@ pub(super) async fn serve(core: Arc<Core>, socket: WebSocket, address: Option<Ip
     let peer = Arc::new(Peer::new(number, address, sender, max, core.counters.clone()));
     let (seed, _) = Uuid::new_v4().as_u64_pair();
     let session = ServerSession::new(core.limits.session.clone(), seed, Instant::now());
+    let (core_of_it, peer_of_it, alarm) = (core.clone(), peer.clone(), Alarm::new());
     let connection =
-        Connection { core: core.clone(), peer: peer.clone(), session, socket, queue, sent_away: false };
+        Connection { core: core_of_it, peer: peer_of_it, session, socket, queue, alarm, sent_away: false };
     trace::connection(peer.id, connection.run()).await;
     for document in peer.leave() {
         core.leave(&document, peer.id).await;
@@ -61,6 +63,7 @@ struct Connection {
     session: ServerSession,
     socket: WebSocket,
     queue: mpsc::Receiver<Told>,
+    alarm: Alarm,
     sent_away: bool,
 }
 
@@ -83,6 +86,7 @@ impl Connection {
 
     async fn turn(&mut self, closing: &mut watch::Receiver<bool>) -> Result<(), Over> {
         let Some(deadline) = self.session.deadline() else { return Err(Over) };
+        self.alarm.set(Some(deadline));
         // Ranked: the end first; then time, so that nothing is late because much comes; then the client, whose
         // acknowledgements must not wait; what it is to be told is taken over many at a time.
         tokio::select! {
@@ -92,7 +96,7 @@ impl Connection {
                 let (min, max) = self.core.limits.offload_between;
                 self.session.shut_down(BackoffPolicy::new(min, max), Instant::now());
             }
-            () = sleep_until(deadline) => self.session.tick(Instant::now()),
+            () = self.alarm.rings() => self.session.tick(Instant::now()),
             message = self.socket.recv() => self.received(message),
             Some(told) = self.queue.recv() => self.told(told),
         }

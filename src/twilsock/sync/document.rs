@@ -50,11 +50,46 @@ pub struct DocumentResource {
     pub created_by: Option<String>,
 }
 
+/// What a client goes by: the state of a document without its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct DocumentState {
+    /// `ET…`.
+    pub sid: String,
+    /// Its state.
+    pub revision: Revision,
+    /// Its last event.
+    pub last_event_id: EventId,
+    /// When it was made.
+    #[serde(default, deserialize_with = "lenient")]
+    pub date_created: Option<Timestamp>,
+    /// When it was last written.
+    #[serde(default, deserialize_with = "lenient")]
+    pub date_updated: Option<Timestamp>,
+    /// When it ends, if it does.
+    #[serde(default, deserialize_with = "lenient")]
+    pub date_expires: Option<Timestamp>,
+}
+
 /// What stands beside it in the body of a response.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(default, borrow)]
     data: Option<&'a RawValue>,
+}
+
+impl DocumentState {
+    /// Reads the body of an answer to a write.
+    #[must_use]
+    pub fn read(payload: &Payload) -> Option<Self> {
+        payload.parse()
+    }
+
+    /// Reads the body of an answer to a GET, with the data if there is some.
+    #[must_use]
+    pub fn read_with_data(payload: &Payload) -> Option<(Self, Option<Data>)> {
+        let Body { data } = payload.parse()?;
+        Some((Self::read(payload)?, data.and_then(Data::of)))
+    }
 }
 
 impl DocumentResource {

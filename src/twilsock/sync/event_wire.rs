@@ -55,7 +55,7 @@ struct Entry {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Updated {
+struct Updated<'a> {
     id: EventId,
     document_sid: String,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -66,13 +66,9 @@ struct Updated {
     date_created: Option<Timestamp>,
     #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     date_expires: Option<Option<Timestamp>>,
-}
-
-/// What stands beside it.
-#[derive(Deserialize)]
-struct UpdatedData<'a> {
-    #[serde(borrow)]
-    document_data: &'a RawValue,
+    /// Written by whoever has the text.
+    #[serde(borrow, skip_serializing)]
+    document_data: Option<&'a RawValue>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,7 +82,8 @@ struct Removed {
 
 /// Tells `null` from absent. What is neither that nor a time says nothing: the event counts without it.
 fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
-    lenient::<D, Option<Timestamp>>(deserializer)
+    let text = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(text.get()).ok())
 }
 
 pub(super) fn read(payload: &Payload) -> Option<SyncMessage> {
@@ -121,8 +118,7 @@ fn entry(fields: &str) -> Option<Entry> {
 }
 
 fn updated(fields: &str) -> Option<Event> {
-    let event: Updated = serde_json::from_str(fields).ok()?;
-    let UpdatedData { document_data } = serde_json::from_str(fields).ok()?;
+    let event: Updated<'_> = serde_json::from_str(fields).ok()?;
     let updated = DocumentUpdated {
         id: event.id,
         sid: event.document_sid,
@@ -131,7 +127,7 @@ fn updated(fields: &str) -> Option<Event> {
         date_created: event.date_created,
         date_expires: event.date_expires,
     };
-    Some(Event::DocumentUpdated(updated, Data::of(document_data)?))
+    Some(Event::DocumentUpdated(updated, event.document_data.and_then(Data::of)?))
 }
 
 fn removed(event: Removed) -> Event {
@@ -232,6 +228,7 @@ impl DocumentUpdated {
             document_revision: self.revision.clone(),
             date_created: self.date_created,
             date_expires: self.date_expires,
+            document_data: None,
         };
         document_event(DOCUMENT_UPDATED, replayed_for, &with_member(&event, "document_data", data))
     }

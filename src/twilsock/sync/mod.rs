@@ -27,7 +27,7 @@ mod ttl;
 pub use address::Address;
 pub use code::{Code, SyncError};
 pub use data::Data;
-pub use document::{DocumentResource, configuration};
+pub use document::{DocumentResource, DocumentState, configuration};
 pub use event::{
     Confirmed, DocumentRemoved, DocumentUpdated, Event, FailedSubscription, Replay, SyncMessage,
 };

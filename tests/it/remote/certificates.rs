@@ -4,7 +4,7 @@ use sp_sync::backend::Memory;
 use sp_sync::server::{JwtGatekeeper, Serve, Service, Tls, router};
 use tokio::net::TcpListener;
 
-use super::causes::{impatient, until_told};
+use super::causes::{patient, told_at_once};
 use crate::server_doors::{ACCOUNT, SERVICE, keys, tls_file};
 
 /// A server with this certificate; its port.
@@ -20,8 +20,8 @@ async fn serving(certificate: &str) -> u16 {
 
 async fn refused(host: &str, port: u16, authority: &str, cause: &str) {
     let uri = format!("wss://{host}:{port}/v3/wsconnect");
-    let remote = impatient(&uri).ca_file(tls_file(authority)).build().unwrap();
-    until_told(&remote, &format!("TLS with {host}:{port}: invalid peer certificate: {cause}")).await;
+    let remote = patient(&uri).ca_file(tls_file(authority)).build().unwrap();
+    told_at_once(remote, &format!("TLS with {host}:{port}: invalid peer certificate: {cause}")).await;
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use {
     super::LONG,
     sp_sync::backend::Remote,
     sp_sync::token::Token,
-    sp_sync::{DocumentId, Identity, Notice, Settings, SyncClient},
+    sp_sync::{Identity, Notice, Settings, SyncClient},
     tokio::time::timeout,
     tokio_stream::StreamExt as _,
 };

@@ -13,7 +13,7 @@ use crate::id::DocumentId;
 use crate::limits::REMOTE_READ_WITHIN;
 use crate::twilsock::client_session::{Moment, RequestError, Ticket};
 use crate::twilsock::message::{Request, Response};
-use crate::twilsock::sync::{Address, DocumentResource};
+use crate::twilsock::sync::{Address, DocumentState};
 
 /// A request whose answer is awaited.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ impl Machine {
         if !response.is_success() {
             return Err(refusal::of_response(response, Kind::Read, &doing));
         }
-        let Some((resource, Some(data))) = DocumentResource::read(&response.body) else {
+        let Some((resource, Some(data))) = DocumentState::read_with_data(&response.body) else {
             return Err(refusal::unavailable(&doing, "the service answers without the document".into()));
         };
         let document = Document::from_json(data.text()).map(Arc::new);
@@ -198,9 +198,8 @@ impl Machine {
             return Err(refusal::of_response(&response, Kind::Write, &doing));
         }
         let unknown = |why: &str| BackendError::Unknown { why: why.into() };
-        let resource = DocumentResource::read(&response.body);
-        let (resource, _) =
-            resource.ok_or_else(|| unknown("the service answers without the document's state"))?;
+        let resource = DocumentState::read(&response.body)
+            .ok_or_else(|| unknown("the service answers without the document's state"))?;
         let stored = self.learned(id, &resource, document, order, moment);
         let Stored { revision, expires, at, .. } =
             stored.ok_or_else(|| unknown("the document was replaced by another meanwhile"))?;
@@ -229,7 +228,7 @@ impl Machine {
     fn learned(
         &mut self,
         id: &DocumentId,
-        resource: &DocumentResource,
+        resource: &DocumentState,
         document: Arc<Document>,
         asked: Order,
         moment: Moment,
