@@ -43,16 +43,15 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('Z')?;
         let (date, time) = text.split_once('T')?;
-        let (clock, fraction) = time.split_once('.').unwrap_or((time, ""));
+        let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
         let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
         let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
         let whole = (1..=12).contains(&month) && (1..=days_of(year, month)).contains(&day);
         if !whole || hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        let digits = fraction.len() <= 9 && fraction.bytes().all(|byte| byte.is_ascii_digit());
-        let empty = time.ends_with('.');
-        let ms: i64 = format!("{fraction:0<3}").get(..3).filter(|_| digits && !empty)?.parse().ok()?;
+        let ns = number(fraction).filter(|_| (1..=9).contains(&fraction.len()))?;
+        let ms = ns * 1_000 / 10_i64.pow(u32::try_from(fraction.len()).ok()?);
         let seconds = (hour * 60 + minute) * 60 + second;
         Some(Self { ms: days_since_1970(year, month, day) * MS_PER_DAY + seconds * 1000 + ms })
     }
@@ -71,13 +70,20 @@ impl Timestamp {
     }
 }
 
+/// A number of digits alone, few enough not to overflow.
+fn number(digits: &str) -> Option<i64> {
+    digits
+        .bytes()
+        .take(18)
+        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| 10 * number + i64::from(byte - b'0')))
+}
+
 /// Three numbers of exactly so many digits.
 fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(separator);
     let mut found = [0; 3];
-    for (number, digits) in found.iter_mut().zip(digits) {
-        let part = parts.next().filter(|part| part.len() == digits)?;
-        *number = part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())??;
+    for (place, digits) in found.iter_mut().zip(digits) {
+        *place = number(parts.next().filter(|part| part.len() == digits)?)?;
     }
     parts.next().is_none().then_some(found)
 }
@@ -112,12 +118,33 @@ fn date(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// `2026-03-01T09:30:00.125Z`. Made digit by digit: every answer and every event has several.
+    fn text(self) -> [u8; 24] {
         let (days, ms) = (self.ms.div_euclid(MS_PER_DAY), self.ms.rem_euclid(MS_PER_DAY));
         let (year, month, day) = date(days);
-        let (hour, minute, second, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (places, mut number) in [
+            (0..4, year),
+            (5..7, month),
+            (8..10, day),
+            (11..13, ms / 3_600_000),
+            (14..16, ms / 60_000 % 60),
+            (17..19, ms / 1_000 % 60),
+            (20..23, ms % 1_000),
+        ] {
+            for digit in text[places].iter_mut().rev() {
+                *digit += u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -133,7 +160,7 @@ impl From<SystemTime> for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

@@ -8,6 +8,12 @@ const PLAIN: &[u8] = b"-_.!~*'()";
 /// One segment or value, encoded. A plus becomes `%2B` and a blank `%20`, so that every reader understands it.
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
+    encode_into(&mut encoded, text);
+    encoded
+}
+
+/// The same, behind what is there.
+pub(crate) fn encode_into(encoded: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
             encoded.push(char::from(byte));
@@ -16,7 +22,6 @@ pub(crate) fn encode(text: &str) -> String {
             let _ = write!(encoded, "%{byte:02X}");
         }
     }
-    encoded
 }
 
 /// What a path segment stands for; `None` when it is not UTF-8 in percent-encoding.

@@ -90,7 +90,12 @@ impl Request {
     /// The path as it stands on the wire.
     #[must_use]
     pub fn path_text(&self) -> String {
-        self.path.iter().map(|segment| format!("/{}", percent::encode(segment))).collect()
+        let mut text = String::with_capacity(self.path.iter().map(|segment| segment.len() + 1).sum());
+        for segment in &self.path {
+            text.push('/');
+            percent::encode_into(&mut text, segment);
+        }
+        text
     }
 
     pub(super) fn read(header: &[u8], payload: Payload) -> Result<Self, String> {

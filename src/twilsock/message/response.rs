@@ -1,9 +1,9 @@
 //! The answer to a request, in the form of HTTP.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::super::frame::{Encoded, Payload};
-use super::super::wire::{self, Pairs, lenient};
+use super::super::wire::Pairs;
 use super::Status;
 
 /// The answer to a [`Request`](super::Request) that was carried out or refused by the service. Twilsock: the transport
@@ -18,14 +18,11 @@ pub struct Response {
     pub body: Payload,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Wire {
-    #[serde(default, skip_deserializing)]
-    status: Option<Status>,
-    #[serde(default, deserialize_with = "lenient")]
-    http_status: Option<Status>,
-    #[serde(default, deserialize_with = "lenient")]
-    http_headers: Option<Pairs>,
+    status: Status,
+    http_status: Status,
+    http_headers: Pairs,
 }
 
 impl Response {
@@ -47,20 +44,13 @@ impl Response {
         (200..300).contains(&self.code)
     }
 
-    /// Twilsock: the Kotlin SDK takes 200 where there is no `http_status`.
-    pub(super) fn read(header: &[u8], body: Payload) -> Result<Self, String> {
-        let wire: Wire = wire::read(header)?;
-        let code = wire.http_status.map_or(200, |status| status.code);
-        Ok(Self { code, headers: wire.http_headers.unwrap_or_default().0, body })
-    }
-
     /// The frame that answers the request of this id.
     #[must_use]
     pub fn frame(&self, id: &str) -> Encoded {
         let wire = Wire {
-            status: Some(Status::ok()),
-            http_status: Some(Status::new(self.code)),
-            http_headers: Some(Pairs(self.headers.clone())),
+            status: Status::ok(),
+            http_status: Status::new(self.code),
+            http_headers: Pairs(self.headers.clone()),
         };
         Encoded::of("reply", id, &wire, &self.body)
     }
