@@ -198,13 +198,14 @@ impl Builder {
             attempts_max: self.settings.attempts_max,
             ..Rules::default()
         };
+        let settings = Arc::new(self.settings);
         let config = Config {
             id: id.clone(),
             by: format!("{identity}#{instance}").into(),
             instance: instance.clone(),
             plain: self.plain,
             rules,
-            settings: self.settings.clone(),
+            settings: settings.clone(),
             facts,
             catalogue: self.catalogue.clone(),
             kept,
@@ -213,7 +214,7 @@ impl Builder {
         };
         let machine = Machine::new(config, opened, Instant::now());
         let Some(state) = machine.state().cloned() else { return Err(Error::Closed) };
-        let (catalogue, settings) = (self.catalogue, self.settings);
+        let catalogue = self.catalogue;
         let shared = Arc::new(Shared::new(backend, id, identity, instance, catalogue, settings, state));
         let (commands, receiver) = mpsc::channel(OPERATIONS_WAITING_MAX + REQUESTS_WAITING_MAX);
         tokio::spawn(Driver::new(machine, shared.clone(), receiver, watch).run());

@@ -52,7 +52,7 @@ pub(super) struct Shared {
     pub(super) identity: Identity,
     pub(super) instance: Arc<str>,
     pub(super) catalogue: Catalogue,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     /// Every state.
     pub(super) states: watch::Sender<Seen>,
     /// States that look different to the application.
@@ -116,7 +116,7 @@ impl Shared {
         identity: Identity,
         instance: Arc<str>,
         catalogue: Catalogue,
-        settings: Settings,
+        settings: Arc<Settings>,
         state: State,
     ) -> Self {
         let seen = Seen::State(state);

@@ -6,19 +6,21 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 /// A length that is counted when somebody first asks: whoever only passes a document on never does. It says nothing of
-/// what it measures, so any two are equal.
+/// what it measures, so any two are equal. Documents of 4 GiB and more are beyond every limit.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Len(OnceLock<usize>);
+pub(super) struct Len(OnceLock<u32>);
 
 impl Len {
     pub(super) fn get(&self, count: impl FnOnce() -> usize) -> usize {
-        *self.0.get_or_init(count)
+        let narrow = || u32::try_from(count()).unwrap_or(u32::MAX);
+        *self.0.get_or_init(narrow) as usize
     }
 
     /// What it measures has changed by so much.
     pub(super) fn change(&mut self, by: impl FnOnce() -> isize) {
-        if let Some(len) = self.0.get_mut() {
-            *len = len.saturating_add_signed(by());
+        if let Some(before) = self.0.take() {
+            let after = (before as usize).saturating_add_signed(by());
+            *self = Self(u32::try_from(after).unwrap_or(u32::MAX).into());
         }
     }
 }

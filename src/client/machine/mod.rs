@@ -59,7 +59,7 @@ pub(crate) struct Config {
     pub(crate) instance: Arc<str>,
     pub(crate) plain: bool,
     pub(crate) rules: Rules,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) facts: Facts,
     pub(crate) catalogue: Catalogue,
     /// The application gave the instance: an earlier life may have had the same.

@@ -52,7 +52,7 @@ impl Desk {
             instance: "one".into(),
             plain: false,
             rules: Rules::default(),
-            settings,
+            settings: settings.into(),
             facts,
             catalogue: Catalogue::proctoring().clone(),
             kept: false,
