@@ -69,9 +69,7 @@ pub(super) fn connect(path: &Path, options: &Options, purpose: Purpose) -> Resul
         (false, Purpose::Read) => OpenFlags::SQLITE_OPEN_READ_WRITE,
         (false, Purpose::Write) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
-    if !path.exists() {
-        files::make(path);
-    }
+    files::make(path);
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     prepare(&connection, options)?;
     let is_new = identify_at_once(&connection)?;

@@ -46,9 +46,15 @@ pub(super) async fn serve(core: Arc<Core>, socket: WebSocket, address: Option<Ip
     let peer = Arc::new(Peer::new(number, address, sender, max, core.counters.clone()));
     let (seed, _) = Uuid::new_v4().as_u64_pair();
     let session = ServerSession::new(core.limits.session.clone(), seed, Instant::now());
-    let (core_of_it, peer_of_it, alarm) = (core.clone(), peer.clone(), Alarm::new());
-    let connection =
-        Connection { core: core_of_it, peer: peer_of_it, session, socket, queue, alarm, sent_away: false };
+    let connection = Connection {
+        core: core.clone(),
+        peer: peer.clone(),
+        session,
+        socket,
+        queue,
+        alarm: Alarm::new(),
+        sent_away: false,
+    };
     trace::connection(peer.id, connection.run()).await;
     for document in peer.leave() {
         core.leave(&document, peer.id).await;
