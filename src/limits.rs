@@ -38,6 +38,11 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// A claim is renewed after this fraction of the lease, so that two renewals may be lost.
 pub const RENEWALS_PER_LEASE: u32 = 3;
 
+/// A client that said it takes what comes next is believed to be at work for this fraction of the lease after its
+/// latest write was seen: whoever adds an action within it writes that client's claim too. Should the client have
+/// stopped meanwhile, the action waits for the rest of a lease.
+pub const TAKER_TRUSTS_PER_LEASE: u32 = 15;
+
 /// A response that its requester has left unread for so many leases is removed by whoever writes next: an array
 /// without a reader must not fill up for good. A requester may be away for so long and still find it.
 pub const UNREAD_LEASES: u32 = 10;

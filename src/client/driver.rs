@@ -90,7 +90,7 @@ impl Driver {
         loop {
             let wake = self.act(now);
             if self.is_over(now) {
-                return self.end();
+                return self.end(now);
             }
             self.alarm.set(wake);
             loop {
@@ -116,7 +116,7 @@ impl Driver {
 
     fn is_over(&self, now: Instant) -> bool {
         let closed =
-            self.closing.as_ref().is_some_and(|closing| self.machine.is_idle() || closing.until <= now);
+            self.closing.as_ref().is_some_and(|closing| self.machine.is_idle(now) || closing.until <= now);
         closed || self.machine.state().is_none()
     }
 
@@ -289,8 +289,8 @@ impl Driver {
     }
 
     /// Tells everybody that it is over, and why.
-    fn end(&mut self) {
-        let (idle, removed) = (self.machine.is_idle(), self.machine.state().is_none());
+    fn end(&mut self, now: Instant) {
+        let (idle, removed) = (self.machine.is_idle(now), self.machine.state().is_none());
         let why =
             if removed { Error::NotFound { document: self.shared.id.to_string() } } else { Error::Closed };
         self.let_go(&why);

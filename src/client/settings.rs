@@ -118,6 +118,11 @@ impl Settings {
         self.lease / limits::RENEWALS_PER_LEASE
     }
 
+    /// How long a client that said it takes what comes next is believed to be at work after its latest write.
+    pub(crate) fn trusts_taker_for(&self) -> Duration {
+        self.lease / limits::TAKER_TRUSTS_PER_LEASE
+    }
+
     /// The wait after attempt `failed` has failed.
     pub(crate) fn retry_delay(&self, failed: u32) -> Duration {
         doubled(self.retry_delay_min, failed.saturating_sub(1), self.retry_delay_max)

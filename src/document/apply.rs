@@ -67,6 +67,8 @@ impl Step<'_> {
             Operation::Withdraw(id) => self.withdraw(id),
             Operation::TakeResponse { executor, item } => self.take_response(executor, item),
             Operation::Claim { executor, fresh, released } => self.claim(executor, fresh, released),
+            Operation::HandOver { executor, to } => self.hand_over(executor, to),
+            Operation::StepBack(executor) => Ok(self.step_back(executor)),
             Operation::TakeOver { executor, mark } => self.take_over(executor, mark),
             Operation::Renew(executor) => self.renew(executor),
             Operation::Retry { executor, id, failed } => self.retry(executor, id, *failed),
@@ -82,9 +84,9 @@ impl Step<'_> {
     /// Removes what has become empty, and forgets writers where there is no room for them.
     fn tidy(&mut self) {
         self.document.ledger_mut().tidy();
-        while self.document.size_bytes() > self.allowed_bytes
-            && self.document.ledger_mut().forget_oldest_writer()
-        {}
+        while self.document.size_bytes() > self.allowed_bytes && self.document.ledger_mut().forget_something()
+        {
+        }
     }
 
     pub(super) fn done(&mut self) -> Outcome {

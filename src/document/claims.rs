@@ -25,7 +25,8 @@ impl Step<'_> {
         }
         let room = self.rules.run_max.saturating_sub(claims.len());
         let held: HashSet<ActionId> = claims.iter().filter_map(|claim| claim.id().cloned()).collect();
-        let (mut taken, left) = self.split(executor, held, room, released);
+        let by = self.writer.by.clone();
+        let (mut taken, left) = self.split(executor, &by, held, room, released);
         if left.len() == self.document.waiting(executor.as_str()).len() {
             return Ok(Outcome::Nothing);
         }
@@ -33,9 +34,10 @@ impl Step<'_> {
         self.document.queue_mut(executor)?.set(left);
         if !plain {
             let claims =
-                taken.items.iter().enumerate().map(|(place, item)| self.first_claim(item, fresh, place));
-            let claims: Vec<Claim> = claims.collect();
-            self.document.ledger_mut().claims_mut(executor).extend(claims);
+                taken.items.iter().enumerate().map(|(place, item)| first_claim(&by, item, fresh, place));
+            let ledger = self.document.ledger_mut();
+            ledger.claims_mut(executor).extend(claims);
+            ledger.set_next(executor, Some(&by));
             let fewest = if taken.items.is_empty() { held } else { held + 1 };
             let returned = self.fit(executor, before, fewest)?;
             taken.items.truncate(taken.items.len().saturating_sub(returned));
@@ -44,10 +46,45 @@ impl Step<'_> {
         Ok(Outcome::Taken(taken))
     }
 
-    /// Parts the array into what a claim takes and what stays.
+    /// Everything that waits goes to the one who takes what comes next, or nothing: only it may remove what is no
+    /// action, and what waits already waits for a reason. While it is busy it takes what comes with the write that ends
+    /// what it does.
+    pub(super) fn hand_over(&mut self, executor: &Executor, to: &Arc<str>) -> Result<Outcome> {
+        let says_so = self.document.ledger().and_then(|ledger| ledger.next(executor.as_str())) == Some(to);
+        if self.is_plain() || !says_so || !self.document.claims(executor.as_str()).is_empty() {
+            return Ok(Outcome::Nothing);
+        }
+        let (taken, left) = self.split(executor, to, HashSet::new(), self.rules.run_max, &[]);
+        let all = left.is_empty() && taken.malformed.is_empty() && taken.duplicates.is_empty();
+        if !all || taken.items.is_empty() || taken.items.iter().any(|item| item.id().is_none()) {
+            return Ok(Outcome::Nothing);
+        }
+        let before = self.document.clone();
+        self.document.queue_mut(executor)?.set(left);
+        let claims = taken.items.iter().map(|item| first_claim(to, item, "", 0));
+        self.document.ledger_mut().claims_mut(executor).extend(claims);
+        if self.document.size_bytes() > self.limit_in_use() {
+            // It takes them itself when it has made room.
+            self.document = before;
+            return Ok(Outcome::Nothing);
+        }
+        Ok(self.done())
+    }
+
+    pub(super) fn step_back(&mut self, executor: &Executor) -> Outcome {
+        let next = self.document.ledger().and_then(|ledger| ledger.next(executor.as_str()));
+        if self.is_plain() || next != Some(&self.writer.by) {
+            return Outcome::Nothing;
+        }
+        self.document.ledger_mut().set_next(executor, None);
+        self.done()
+    }
+
+    /// Parts the array into what a claim by this holder takes and what stays.
     fn split(
         &self,
         executor: &Executor,
+        by: &Arc<str>,
         mut seen: HashSet<ActionId>,
         room: usize,
         released: &[ActionId],
@@ -58,7 +95,7 @@ impl Step<'_> {
         for item in self.document.waiting(executor.as_str()) {
             let duplicate = item.id().is_some_and(|id| seen.contains(id));
             let mine = !item.is_addressed()
-                || item.tag().to.as_ref() == Some(&self.writer.by)
+                || item.tag().to.as_ref() == Some(by)
                 || item.id().is_some_and(|id| released.contains(id));
             let place = if item.action().is_none() {
                 &mut taken.malformed
@@ -76,18 +113,6 @@ impl Step<'_> {
         (taken, left)
     }
 
-    fn first_claim(&self, item: &Arc<Item>, fresh: &str, place: usize) -> Claim {
-        let n = item.tag().n.unwrap_or(0).saturating_add(1);
-        let item = match item.id() {
-            Some(_) if item.tag().n.is_none() => item.clone(),
-            id => {
-                let id = id.cloned().unwrap_or_else(|| format!("{fresh}{place}").into());
-                Arc::new(item.with_tag(Tag { id: Some(id), n: None, ..item.tag().clone() }))
-            }
-        };
-        Claim { by: self.writer.by.clone(), n, t: 0, held: Held::Action(item) }
-    }
-
     /// Makes the document fit after bookkeeping has grown: forgets old writers, then returns the youngest claims to
     /// the array, down to the `fewest`. Answers how many were returned. Only where even these do not fit is the step
     /// taken back.
@@ -100,7 +125,7 @@ impl Step<'_> {
                 return Ok(returned);
             }
             let ledger = self.document.ledger_mut();
-            if ledger.forget_oldest_writer() {
+            if ledger.forget_something() {
                 continue;
             }
             let claims = ledger.claims_mut(executor);
@@ -141,8 +166,11 @@ impl Step<'_> {
                 }
             }
         }
-        *self.document.ledger_mut().claims_mut(executor) = next;
-        self.document.ledger_mut().tidy();
+        let by = self.writer.by.clone();
+        let ledger = self.document.ledger_mut();
+        *ledger.claims_mut(executor) = next;
+        ledger.tidy();
+        ledger.set_next(executor, Some(&by));
         // A longer name may not fit. Back in the array the actions are shorter than under any holder.
         self.fit(executor, before, 0)?;
         self.changed = true;
@@ -243,6 +271,7 @@ impl Step<'_> {
         let (mine, others): (Vec<Claim>, Vec<Claim>) =
             claims.iter().cloned().partition(|claim| claim.by == *by);
         *self.document.ledger_mut().claims_mut(executor) = others;
+        self.step_back(executor);
         let before = self.document.clone();
         let mut unseen =
             unseen.filter(|item| mine.iter().any(|claim| claim.item().is_none() && claim.id() == item.id()));
@@ -265,6 +294,19 @@ impl Step<'_> {
         self.document.queue_mut(executor)?.push_front(items.to_vec());
         Ok(self.done())
     }
+}
+
+/// What is taken is claimed for the first time by this holder.
+fn first_claim(by: &Arc<str>, item: &Arc<Item>, fresh: &str, place: usize) -> Claim {
+    let n = item.tag().n.unwrap_or(0).saturating_add(1);
+    let item = match item.id() {
+        Some(_) if item.tag().n.is_none() => item.clone(),
+        id => {
+            let id = id.cloned().unwrap_or_else(|| format!("{fresh}{place}").into());
+            Arc::new(item.with_tag(Tag { id: Some(id), n: None, ..item.tag().clone() }))
+        }
+    };
+    Claim { by: by.clone(), n, t: 0, held: Held::Action(item) }
 }
 
 /// Own claims as the actions that go back to the array.

@@ -20,6 +20,7 @@ pub(super) const LEDGER_VERSION: u64 = 1;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     claims: Vec<(Executor, Vec<Claim>)>,
+    next: Vec<(Executor, Arc<str>)>,
     writers: Vec<(Arc<str>, u64)>,
     rest: Unknown,
 }
@@ -130,12 +131,18 @@ impl Ledger {
                         })
                         .collect();
                 }
+                ("next", Value::Object(executors)) => {
+                    let takers = executors.into_iter();
+                    let takers =
+                        takers.filter_map(|(name, by)| Some((name.as_str().into(), by.as_str()?.into())));
+                    ledger.next = takers.collect();
+                }
                 ("w", Value::Array(writers)) => {
                     ledger.writers = writers.iter().filter_map(writer_from_value).collect();
                     let excess = ledger.writers.len().saturating_sub(WRITERS_MAX);
                     ledger.writers.drain(..excess);
                 }
-                ("claims" | "w", _) => {}
+                ("claims" | "next" | "w", _) => {}
                 (_, value) => {
                     ledger.rest.0.insert(key, value);
                 }
@@ -169,6 +176,21 @@ impl Ledger {
     /// Forgets executors without claims: a finished document carries no trace of them.
     pub(super) fn tidy(&mut self) {
         self.claims.retain(|(_, claims)| !claims.is_empty());
+    }
+
+    /// Who takes what comes next for an executor, if somebody has said so: whoever adds an action while its taker is
+    /// alive writes the claim for it. Everybody who takes says so.
+    #[must_use]
+    pub fn next(&self, executor: &str) -> Option<&Arc<str>> {
+        self.next.iter().find(|(name, _)| name.as_str() == executor).map(|(_, by)| by)
+    }
+
+    pub(super) fn set_next(&mut self, executor: &Executor, by: Option<&Arc<str>>) {
+        match (self.next.iter_mut().find(|(name, _)| name == executor), by) {
+            (Some((_, taker)), Some(by)) => *taker = by.clone(),
+            (None, Some(by)) => self.next.push((executor.clone(), by.clone())),
+            (_, None) => self.next.retain(|(name, _)| name != executor),
+        }
     }
 
     /// The last write of a writer, while it is among the latest 16.
@@ -205,8 +227,12 @@ impl Ledger {
         &**writer == FORGOTTEN
     }
 
-    /// Forgets the writer that wrote longest ago, while there is one. Makes room in a full document.
-    pub(super) fn forget_oldest_writer(&mut self) -> bool {
+    /// Forgets who takes what comes next, then the writer that wrote longest ago, while there is one. Makes room in a
+    /// full document.
+    pub(super) fn forget_something(&mut self) -> bool {
+        if self.next.pop().is_some() {
+            return true;
+        }
         let Some(oldest) = self.writers.iter().position(|entry| !Self::is_mark(entry)) else {
             return false;
         };
@@ -232,6 +258,12 @@ impl Ledger {
         let mut count = 1;
         if !self.claims.is_empty() {
             parts += r#""claims":"#.len() + enclosed_len(self.claims.len(), claims);
+            count += 1;
+        }
+        if !self.next.is_empty() {
+            let takers =
+                self.next.iter().map(|(executor, by)| text_len(executor.as_str()) + 1 + text_len(by));
+            parts += r#""next":"#.len() + enclosed_len(self.next.len(), takers.sum());
             count += 1;
         }
         if !self.writers.is_empty() {
@@ -260,6 +292,9 @@ impl Serialize for Ledger {
         if !self.claims.is_empty() {
             map.serialize_entry("claims", &ClaimsByExecutor(&self.claims))?;
         }
+        if !self.next.is_empty() {
+            map.serialize_entry("next", &TakersByExecutor(&self.next))?;
+        }
         if !self.writers.is_empty() {
             map.serialize_entry("w", &Writers(&self.writers))?;
         }
@@ -279,6 +314,14 @@ impl Serialize for ClaimsByExecutor<'_> {
             map.serialize_entry(executor.as_str(), claims)?;
         }
         map.end()
+    }
+}
+
+struct TakersByExecutor<'a>(&'a [(Executor, Arc<str>)]);
+
+impl Serialize for TakersByExecutor<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(executor, by)| (executor.as_str(), &**by)))
     }
 }
 

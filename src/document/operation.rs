@@ -32,7 +32,8 @@ pub enum Operation {
         /// The response as it was seen.
         item: Arc<Item>,
     },
-    /// Moves a run from the front of the array to the claims (C38). In plain mode it removes it (C46).
+    /// Moves a run from the front of the array to the claims (C38), and says that this client takes what comes next. In
+    /// plain mode it removes the run (C46).
     Claim {
         /// Whose array.
         executor: Executor,
@@ -41,6 +42,16 @@ pub enum Operation {
         /// Responses to other clients that have lain for a lease, free for anybody (C51).
         released: Vec<ActionId>,
     },
+    /// Moves what was just added from the array to the claims of whoever has said that it takes what comes next. The
+    /// adder writes it when it has seen that client at work within a moment, and so saves it a write of its own.
+    HandOver {
+        /// Whose array.
+        executor: Executor,
+        /// Who has said so; if it is another now, nothing is done.
+        to: Arc<str>,
+    },
+    /// Says that this client no longer takes what comes next.
+    StepBack(Executor),
     /// Takes over claims that have not changed for a lease, or that this client kept over a restart (C40).
     TakeOver {
         /// Whose claims.
@@ -220,6 +231,8 @@ impl Operation {
             Self::Withdraw(_) => "withdraw",
             Self::TakeResponse { .. } => "taking a response",
             Self::Claim { .. } => "taking actions",
+            Self::HandOver { .. } => "handing actions over",
+            Self::StepBack(_) => "taking no more",
             Self::TakeOver { .. } => "taking over claims",
             Self::Renew(_) => "renewing claims",
             Self::Retry { .. } => "counting an attempt",

@@ -199,6 +199,7 @@ impl Client {
         let carried = (lost + usize::from(new)).min(self.app.len());
         let mut operations: Vec<_> = self.app.iter().take(carried).map(|app| app.op.clone()).collect();
         let mut effects = Vec::new();
+        self.hand_over(config, &mut operations);
         for (place, executor) in config.executors.iter().enumerate() {
             self.derive_for(config, place, executor, &mut operations, &mut effects);
             let claims = self.snap.document.claims(executor.as_str());
@@ -228,6 +229,17 @@ impl Client {
             }
         }
         (carried, operations, effects)
+    }
+
+    /// Whatever is added goes to whoever has said that it takes what comes next, be it alive or not.
+    fn hand_over(&self, config: &Config, operations: &mut Vec<Operation>) {
+        for executor in &config.executors {
+            let adds = |operation: &Operation| matches!(operation, Operation::Enqueue(actions) if actions.iter().any(|(of, _)| of == executor));
+            let next = self.snap.document.ledger().and_then(|ledger| ledger.next(executor.as_str()));
+            if let Some(to) = next.filter(|_| operations.iter().any(adds)) {
+                operations.push(Operation::HandOver { executor: executor.clone(), to: to.clone() });
+            }
+        }
     }
 
     fn derive_for(
@@ -287,6 +299,9 @@ impl Client {
                 operations.push(Operation::Retry { executor: executor.clone(), id, failed: n });
             }
             _ => {}
+        }
+        if !self.reads.contains(&place) {
+            operations.push(Operation::StepBack(executor.clone()));
         }
         if !self.reads.contains(&place) && !own.is_empty() {
             self.give_back(place, executor, &own, operations, effects);

@@ -69,6 +69,18 @@ fn adders(clients: usize, lost: u8, crash: u8, bug: Option<Bug>) -> World {
     world
 }
 
+/// A client adds two actions, one after the other, while another has said that it takes what comes next.
+fn handed_over(faults: Faults) -> World {
+    let config = Config { numbers_matter: faults.lost > 0, ..config(None) };
+    let object = json!({ "xActions": [], "_sp": { "v": 1, "next": { "x": "c1#i10" } } });
+    let mut world = World::new(config, object, 3, faults);
+    world.clients[0].reads = Vec::new();
+    for id in ["a", "b"] {
+        world.enqueues(0, &[(0, action(id, "x"))]);
+    }
+    world
+}
+
 fn states_max() -> usize {
     std::env::var("SP_SYNC_MODEL_STATES").ok().and_then(|text| text.parse().ok()).unwrap_or(150_000)
 }
@@ -141,6 +153,29 @@ fn one_fault_of_each_kind_breaks_nothing() {
         holds(
             &format!("1 requester, 2 readers, a request and an action, {fault}"),
             requester(3, &["b"], faults, None),
+        );
+    }
+}
+
+/// The adder writes the claim, also for a client that has left or stopped since.
+#[test]
+fn what_is_handed_over_runs_once_in_order() {
+    for (fault, faults) in [
+        ("no fault", NONE),
+        ("crash", Faults { crash: 1, ..NONE }),
+        ("crash and restart", Faults { crash: 1, restart: 1, ..NONE }),
+        ("crash and restart with the same instance", Faults { crash: 1, restart_same: 1, ..NONE }),
+        ("lost answer", Faults { lost: 1, ..NONE }),
+        ("lease out while the holder lives", Faults { expire: 1, ..NONE }),
+        ("failing handler", Faults { fail: 1, ..NONE }),
+        ("subscriber leaves and comes back", Faults { leave: 1, back: 1, ..NONE }),
+        ("subscriber leaves, crash", Faults { leave: 1, crash: 1, ..NONE }),
+        ("crash, lost answer", Faults { crash: 1, lost: 1, ..NONE }),
+        ("stale document", Faults { stale_whole: 1, ..NONE }),
+    ] {
+        holds(
+            &format!("1 adder, 2 readers of which one takes what comes next, {fault}"),
+            handed_over(faults),
         );
     }
 }

@@ -146,6 +146,8 @@ fn an_operation() -> impl Strategy<Value = Operation> {
         }),
         (executor(), mark).prop_map(|(executor, mark)| Operation::TakeOver { executor, mark }),
         executor().prop_map(Operation::Renew),
+        executor().prop_map(Operation::StepBack),
+        (executor(), name()).prop_map(|(executor, to)| Operation::HandOver { executor, to: to.into() }),
         (executor(), an_id(), 1..9_u32).prop_map(|(executor, id, failed)| Operation::Retry {
             executor,
             id,
@@ -180,6 +182,10 @@ fn aimed(document: &Document, operation: Operation, aim: bool) -> Operation {
         Operation::TakeOver { executor, .. } if aim && !document.claims(executor.as_str()).is_empty() => {
             let mark = document.claims(executor.as_str())[0].mark();
             Operation::TakeOver { executor, mark }
+        }
+        Operation::HandOver { executor, to } if aim => {
+            let next = document.ledger().and_then(|ledger| ledger.next(executor.as_str()));
+            Operation::HandOver { to: next.cloned().unwrap_or(to), executor }
         }
         other => other,
     }
@@ -292,7 +298,8 @@ proptest! {
             let (was, is) = (contents(&document), contents(&after));
             let change = is.values().sum::<isize>() - was.values().sum::<isize>();
             prop_assert_eq!(change, expected_change(&document, &by, &operation, outcome), "{:?} {:?}", operation, outcome);
-            if let (Operation::Enqueue(actions), Outcome::Done) = (&operation, outcome) {
+            // Where bookkeeping is foreign they lose their tags.
+            if let (Operation::Enqueue(actions), Outcome::Done, false) = (&operation, outcome, after.is_foreign()) {
                 for executor in ["x", "y", "z"] {
                     let own: Vec<_> = actions.iter().filter(|(to, _)| to.as_str() == executor).map(|(_, item)| item).collect();
                     let tail = after.waiting(executor).iter().rev().take(own.len()).rev();

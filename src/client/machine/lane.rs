@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::handing::Taker;
 use super::remembered::Remembered;
 use super::removed::Removed;
 use super::write::runs_once;
@@ -40,6 +41,8 @@ pub(super) struct Lane {
     pub(super) hold_until: Option<Instant>,
     /// Another client's oldest claim, and since when it looks the same (C40).
     pub(super) observed: Option<(Mark, Instant)>,
+    /// Who takes what comes next.
+    pub(super) taker: Option<Taker>,
     pub(super) renew_at: Option<Instant>,
     /// The at-most-once action whose start is being recorded, or was recorded without anybody here seeing it: only its
     /// id is in the document.
@@ -154,6 +157,7 @@ impl Lane {
             giving_back: None,
             hold_until: None,
             observed: None,
+            taker: None,
             renew_at: None,
             once: None,
             begun: Remembered::default(),
@@ -225,6 +229,7 @@ impl Lane {
         self.look_at_addressed(document, view.now);
         self.wish_unread_away(document, view, wishes);
         self.wish_ends(document, view, wishes);
+        self.wish_to_step_back(document, view, wishes);
         let claims = document.claims(self.executor.as_str());
         if let Some(head) = claims.first()
             && *head.by != **view.by
@@ -426,6 +431,8 @@ pub(super) struct View<'a> {
     pub(super) now: Instant,
     pub(super) lease: std::time::Duration,
     pub(super) renew_every: std::time::Duration,
+    /// When the latest write that held was sent.
+    pub(super) held_at: Instant,
     pub(super) attempts_max: u32,
     /// The document is written without bookkeeping (C46, C60).
     pub(super) plain: bool,

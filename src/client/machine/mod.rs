@@ -8,6 +8,7 @@
 mod accept;
 mod clock;
 mod ending;
+mod handing;
 mod lane;
 mod pending;
 mod refusal;
@@ -244,19 +245,23 @@ impl Machine {
     }
 
     /// Whether everything accepted has been answered and recorded.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
         self.waiting.is_empty()
             && self.flight.is_none()
             && self.reading.is_none()
             && self.requests.is_settled()
             && self.lanes.iter().all(Lane::is_idle)
-            && !self.holds_claims()
+            && !self.has_to_let_go(now)
     }
 
-    fn holds_claims(&self) -> bool {
-        let Some(state) = self.state.as_ref().filter(|_| !self.config.plain) else { return false };
-        let holds = |lane: &Lane| lane.has_open_claims(&state.document, &self.config.by);
-        self.lanes.iter().any(holds)
+    /// Whether there are claims to give back, or to step back from.
+    fn has_to_let_go(&self, now: Instant) -> bool {
+        let Some(state) = self.state.as_ref().filter(|_| !self.is_plain()) else { return false };
+        let (by, believed_until) = (&self.config.by, self.held_at + self.config.settings.renew_every());
+        self.lanes.iter().any(|lane| {
+            lane.has_open_claims(&state.document, by)
+                || lane.has_to_step_back(&state.document, by, now, believed_until)
+        })
     }
 
     /// Somebody here may subscribe to an executor, or no longer.
@@ -397,7 +402,9 @@ impl Machine {
         };
         let last_write = document.ledger().and_then(|ledger| ledger.last_write(&self.config.instance));
         let alive = last_write.is_some_and(|last| last > self.born_at);
+        let is_first = self.state.is_none();
         for lane in &mut self.lanes {
+            lane.look_at_taker(&document, is_first, now);
             // Every write of this life takes claims of the one before over, also one whose answer was lost.
             lane.resuming &= !alive;
             let found = document.corrupt_array(lane.executor.as_str());

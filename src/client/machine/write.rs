@@ -91,6 +91,7 @@ impl Machine {
             now,
             lease: self.config.settings.lease,
             renew_every: self.config.settings.renew_every(),
+            held_at: self.held_at,
             attempts_max: self.config.settings.attempts_max,
             plain,
             backend_now: Some(self.clock.now(now)),
@@ -107,11 +108,13 @@ impl Machine {
         let writer = self.writer(number);
         let carried = self.waiting.len().min(OPERATIONS_PER_WRITE_MAX);
         let own = self.waiting.iter().take(carried).map(|pending| &pending.operation);
+        let handing = self.handing_over(carried, now);
         // Ends and removals first: they make room for what the application adds.
-        let applied = apply(&base.1, &writer, &self.config.rules, derived.iter().chain(own));
+        let operations = derived.iter().chain(own).chain(&handing);
+        let applied = apply(&base.1, &writer, &self.config.rules, operations);
         let mut outcomes = applied.outcomes.into_iter();
         let derived: Vec<_> = derived.into_iter().zip(outcomes.by_ref()).collect();
-        for (pending, outcome) in self.waiting.iter_mut().zip(outcomes) {
+        for (pending, outcome) in self.waiting.iter_mut().take(carried).zip(outcomes) {
             pending.outcome = Some(outcome);
         }
         self.tell_no_room(base.0, &derived);

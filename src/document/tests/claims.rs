@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn waiting(ids: &[&str]) -> Value {
-    json!({ "xActions": ids.iter().map(|id| act(id)).collect::<Vec<_>>() })
-}
-
 #[test]
 fn a_run_moves_from_the_front_of_the_array_to_the_claims() {
     let ids: Vec<_> = (0..40).map(|n| n.to_string()).collect();
@@ -13,7 +9,7 @@ fn a_run_moves_from_the_front_of_the_array_to_the_claims() {
     let (after, outcome) = one(before, take("x"));
     assert_eq!(taken(&outcome).items.len(), 32);
     let claims: Vec<_> = ids[..32].iter().map(|id| claim("me#1", 1, id)).collect();
-    assert_eq!(after["_sp"], json!({ "v": 1, "claims": { "x": claims } }));
+    assert_eq!(after["_sp"], json!({ "v": 1, "claims": { "x": claims }, "next": { "x": "me#1" } }));
     assert_eq!(after["xActions"].as_array().unwrap().len(), 8);
 }
 

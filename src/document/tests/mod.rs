@@ -3,6 +3,7 @@
 mod claims;
 mod fields;
 mod full;
+mod handing;
 mod queues;
 mod reading;
 mod resolving;
@@ -69,6 +70,10 @@ fn nothing(before: Value, operation: Operation, expected: &Outcome) {
     let applied = apply(&document(before), &writer("me#1", 1), &Rules::default(), &[operation]);
     assert!(applied.document.is_none());
     assert_eq!(applied.outcomes[0].as_ref().unwrap(), expected);
+}
+
+fn waiting(ids: &[&str]) -> Value {
+    json!({ "xActions": ids.iter().map(|id| act(id)).collect::<Vec<_>>() })
 }
 
 fn take(executor: &str) -> Operation {

@@ -95,7 +95,8 @@ fn bookkeeping_that_is_no_object_is_replaced_with_the_next_write() {
     for sp in [json!(null), json!([1]), json!("garbage"), json!(7), json!(true)] {
         let before = json!({ "xActions": [act("b")], "_sp": sp });
         let (after, _) = one(before, take("x"));
-        assert_eq!(after["_sp"], json!({ "v": 1, "claims": { "x": [claim("me#1", 1, "b")] } }));
+        let claims = json!({ "x": [claim("me#1", 1, "b")] });
+        assert_eq!(after["_sp"], json!({ "v": 1, "claims": claims, "next": { "x": "me#1" } }));
     }
 }
 
@@ -109,11 +110,12 @@ fn garbage_in_the_bookkeeping_is_passed_over_and_keys_of_newer_peers_are_kept() 
                   { "by": "you#2", "n": -1, "t": "no", "a": act("good") }, { "by": "you#2", "once": 5 }],
             "y": 5, "z": []
         },
+        "next": { "x": "you#2", "y": 5 },
         "w": [1, ["a"], ["a", "b"], ["a", 1, 2], [5, 5], ["good", 7]]
     });
     let document = document(json!({ "_sp": sp }));
     let expected = json!({ "_sp": {
-        "v": 1, "claims": { "x": [claim("you#2", 1, "good")] }, "w": [["good", 7]], "newer": { "kept": 1 }
+        "v": 1, "claims": { "x": [claim("you#2", 1, "good")] }, "next": { "x": "you#2" }, "w": [["good", 7]], "newer": { "kept": 1 }
     }});
     assert_eq!(&*document.to_json(), expected.to_string());
 }

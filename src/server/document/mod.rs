@@ -35,7 +35,7 @@ pub(super) struct Documents {
     tasks: Mutex<HashMap<DocumentId, mpsc::Sender<Command>>>,
 }
 
-/// Something for a document's task to do.
+/// Something for a document's task to do. Kept small: each document has room for many.
 #[derive(Debug)]
 pub(super) enum Command {
     /// A write, and who is to hear of its outcome.
@@ -43,11 +43,11 @@ pub(super) enum Command {
     /// This connection wants to hear of changes, and of those since an event.
     Subscribe(Box<Subscription>),
     /// This connection asks to hear no more.
-    Cancel(Arc<Peer>, Correlation),
+    Cancel(Box<(Arc<Peer>, Correlation)>),
     /// This connection is gone.
     Leave(PeerId),
     /// Who may do what has changed.
-    Judge(Rows),
+    Judge(Box<Rows>),
 }
 
 /// A connection that wants to hear of changes.
@@ -125,7 +125,7 @@ impl Core {
         let task = self.documents.lock().get(document).cloned();
         if let Some(task) = task {
             // A task that has ended has nobody to judge.
-            let _ = task.send(Command::Judge(rows)).await;
+            let _ = task.send(Command::Judge(Box::new(rows))).await;
         }
     }
 

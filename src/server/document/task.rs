@@ -170,7 +170,8 @@ impl Task {
                     self.arriving.push(*subscription);
                 }
             },
-            Command::Cancel(peer, correlation) => {
+            Command::Cancel(of) => {
+                let (peer, correlation) = *of;
                 self.arriving.retain(|other| other.peer.id != peer.id);
                 self.subscribers.cancel(&peer, &correlation);
             }
@@ -178,7 +179,7 @@ impl Task {
                 self.arriving.retain(|other| other.peer.id != peer);
                 self.subscribers.drop_peer(peer);
             }
-            Command::Judge(rows) if self.watching_rows.is_some() => self.judge(rows),
+            Command::Judge(rows) if self.watching_rows.is_some() => self.judge(*rows),
             // The watch will say it to whoever comes.
             Command::Judge(_) => {}
         }

@@ -110,7 +110,8 @@ impl Asker {
         let met = || core.names.met(&entry.sid).filter(|_| entry.kind == Some(Kind::Document));
         match met().or_else(subscribed) {
             Some(document) => {
-                core.command(&document, Command::Cancel(peer.clone(), correlation.clone())).await
+                let of = Box::new((peer.clone(), correlation.clone()));
+                core.command(&document, Command::Cancel(of)).await
             }
             None => {
                 let canceled = SyncMessage::canceled(correlation, &[(entry.sid, entry.kind)]);

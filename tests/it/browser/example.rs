@@ -5,7 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sp_sync::limits::{LEASE, TAKER_TRUSTS_PER_LEASE};
 use sp_sync::{extension, onboarding};
+use tokio::time::sleep;
 
 use super::{Chromium, Site, sees};
 use crate::embedded::Scratch;
@@ -33,9 +35,16 @@ async fn all_are_connected(browser: &mut Chromium, page: &str) {
     }
 }
 
+/// A party that was just at work is believed to be there still, and is given what comes next: this waits that long.
+async fn takes_offline(browser: &mut Chromium, page: &str) {
+    browser.click(page, "switch", "Browser extension: network").await;
+    browser.shows(page, ".extension .status", "offline").await;
+    sleep(LEASE / TAKER_TRUSTS_PER_LEASE).await;
+}
+
 /// C30: an action that waits is withdrawn, and never carried out.
 async fn takes_back_what_nobody_has_taken(browser: &mut Chromium, page: &str) {
-    browser.click(page, "switch", "Browser extension: network").await;
+    takes_offline(browser, page).await;
     browser.press(page, "Stop").await;
     browser.shows(page, ".lane.extension .waiting", "1 waiting").await;
     browser.press(page, "Withdraw the last").await;
@@ -110,8 +119,7 @@ async fn three_parties_in_a_page_and_a_program_share_one_document() {
     takes_back_what_nobody_has_taken(&mut browser, "page").await;
 
     // Cut off from the network, one party's queue fills while the other's goes on; then it drains, in order.
-    browser.click("page", "switch", "Browser extension: network").await;
-    browser.shows("page", ".extension .status", "offline").await;
+    takes_offline(&mut browser, "page").await;
     for button in ["Start", "Pause"] {
         browser.press("page", button).await;
     }

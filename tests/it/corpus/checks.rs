@@ -150,6 +150,7 @@ fn every_operation(document: &Document, executor: &Executor) -> Vec<Operation> {
     let response = |executor: &str| Some(Response { executor: executor.into(), item: item.clone() });
     let mut all = vec![
         Operation::Renew(executor.clone()),
+        Operation::StepBack(executor.clone()),
         Operation::Merge(Arc::new([("kept".to_owned(), json!([1.5, null]))].into_iter().collect())),
         Operation::Enqueue(vec![(executor.clone(), item.clone()), ("onboarding".into(), item.clone())]),
         Operation::PutBack { executor: executor.clone(), items: vec![item.clone()] },
@@ -166,6 +167,8 @@ fn every_operation(document: &Document, executor: &Executor) -> Vec<Operation> {
         all.push(Operation::StartOnce { executor: executor.clone(), id: id.clone() });
         all.push(Operation::Finish { executor: executor.clone(), id, response: response("onboarding") });
     }
+    let next = document.ledger().and_then(|ledger| ledger.next(executor.as_str()));
+    all.extend(next.map(|to| Operation::HandOver { executor: executor.clone(), to: to.clone() }));
     let released = waiting.iter().filter_map(|item| item.id().cloned()).take(2).collect();
     all.push(Operation::Claim { executor: executor.clone(), fresh: "f".into(), released });
     all.extend(
@@ -437,7 +440,12 @@ impl Bytes<'_> {
             object["f"] = more;
             Arc::new(Item::from_value(object))
         };
-        match self.below(14) {
+        match self.below(15) {
+            14 => {
+                let next = document.ledger().and_then(|ledger| ledger.next(executor.as_str()));
+                let to = next.cloned().filter(|_| !self.one_in(4));
+                to.map_or(Operation::StepBack(executor.clone()), |to| Operation::HandOver { executor, to })
+            }
             0 => {
                 let fields = (0..self.below(3)).map(|_| (format!("k{}", self.below(4)), self.value(2)));
                 Operation::Merge(Arc::new(fields.collect()))

@@ -105,7 +105,12 @@ fn bookkeeping(dice: &mut Dice) -> Value {
         .map(|n| json!([format!("writer{n}"), n]))
         .chain([json!(["aaaa", 3]), json!("odd")])
         .collect();
-    json!({ "v": 1, "claims": claims, "w": writers, "later": true })
+    let mut takers = Map::new();
+    for name in &EXECUTORS[..usize::try_from(dice.roll(3)).unwrap()] {
+        let odd = dice.roll(8) == 0;
+        takers.insert((*name).to_owned(), if odd { json!(3) } else { json!(one_of(dice, &HOLDERS)) });
+    }
+    json!({ "v": 1, "claims": claims, "next": takers, "w": writers, "later": true })
 }
 
 /// A whole document, as anybody may have written it.
@@ -168,6 +173,8 @@ fn operation(dice: &mut Dice, document: &Document, step: u64) -> Operation {
             let gone = || Mark { by: HOLDERS[0].into(), id: None, n: 1, t: 0 };
             Operation::TakeOver { executor, mark: mark.unwrap_or_else(gone) }
         }
+        10 if dice.roll(4) == 0 => Operation::StepBack(executor),
+        10 if dice.roll(4) == 0 => Operation::HandOver { executor, to: HOLDERS[0].into() },
         10 => Operation::Renew(executor),
         11 => match dice.roll(2) {
             0 => Operation::Retry {
@@ -189,6 +196,16 @@ fn operation(dice: &mut Dice, document: &Document, step: u64) -> Operation {
             Operation::GiveBack { executor, started, unseen }
         }
     }
+}
+
+/// Half of the time, whatever is added goes on to whoever takes what comes next.
+fn handing_over(dice: &mut Dice, document: &Document) -> Vec<Operation> {
+    let executors = EXECUTORS.iter().filter(|_| dice.roll(2) == 0);
+    let hand_over = |executor: &&str| {
+        let to = document.ledger()?.next(executor)?.clone();
+        Some(Operation::HandOver { executor: (**executor).into(), to })
+    };
+    executors.filter_map(hand_over).collect()
 }
 
 /// The operation as the other side is told of it.
@@ -218,6 +235,10 @@ fn described(operation: &Operation) -> Value {
         Operation::Retry { executor, id, failed } => {
             json!({ "op": "Retry", "executor": executor.as_str(), "id": id.as_str(), "failed": failed })
         }
+        Operation::HandOver { executor, to } => {
+            json!({ "op": "HandOver", "executor": executor.as_str(), "to": &**to })
+        }
+        Operation::StepBack(executor) => json!({ "op": "StepBack", "executor": executor.as_str() }),
         Operation::StartOnce { executor, id } => {
             json!({ "op": "StartOnce", "executor": executor.as_str(), "id": id.as_str() })
         }
@@ -283,7 +304,7 @@ async fn the_same_operations_make_the_same_documents() {
         return;
     };
     let mut did = std::collections::BTreeMap::<String, usize>::new();
-    for seed in 1..=120 {
+    for seed in 1..=160 {
         let mut dice = Dice::new(seed);
         let rules = rules(&mut dice);
         let mut document = if seed % 2 == 0 { written_by_anybody(&mut dice) } else { Document::default() };
@@ -292,8 +313,9 @@ async fn the_same_operations_make_the_same_documents() {
             let by = *one_of(&mut dice, &HOLDERS);
             let instance = by.split_once('#').unwrap().1;
             let writer = Writer { by: by.into(), instance: instance.into(), number, plain: false };
-            let operations: Vec<_> =
+            let mut operations: Vec<_> =
                 (0..=dice.roll(2)).map(|_| operation(&mut dice, &document, number)).collect();
+            operations.extend(handing_over(&mut dice, &document));
             let applied = apply(&document, &writer, &rules, &operations);
             let after = applied.document.as_ref().unwrap_or(&document);
             let told = operations.iter().map(described).collect::<Vec<_>>();
@@ -337,12 +359,15 @@ async fn the_same_operations_make_the_same_documents() {
         "Finish: dropped",
         "GiveBack: Done",
         "GiveBack: lost",
+        "HandOver: Done",
+        "HandOver: Nothing",
         "Merge: Done",
         "Merge: refused",
         "PutBack: Done",
         "Renew: Done",
         "Retry: Done",
         "StartOnce: Done",
+        "StepBack: Done",
         "TakeOver: lost",
         "TakeResponse: Done",
         "Unset: Done",

@@ -80,7 +80,7 @@ export class Driver {
             if (step.write && (await this.write())) this.news = true;
         }
         this.pumping = false;
-        if (this.machine.isIdle) this.idle.splice(0).forEach((tell) => tell());
+        if (this.machine.isIdle(now())) this.idle.splice(0).forEach((tell) => tell());
         this.setTimer(wakeAt);
     }
 

@@ -36,6 +36,12 @@ export const LEASE_MS = 30_000;
 /** A claim is renewed after this fraction of the lease, so that two renewals may be lost. */
 export const RENEWALS_PER_LEASE = 3;
 
+/**
+ * A client that said it takes what comes next is believed to be at work for this fraction of the lease after its latest
+ * write was seen.
+ */
+export const TAKER_TRUSTS_PER_LEASE = 15;
+
 /** After so many leases a response that nobody reads is removed by whoever writes next. */
 export const UNREAD_LEASES = 10;
 

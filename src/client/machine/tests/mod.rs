@@ -1,6 +1,7 @@
 //! The machine's decisions, told the time.
 
 mod doubt;
+mod handing;
 mod pace;
 mod refusals;
 mod states;

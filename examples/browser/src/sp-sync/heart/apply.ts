@@ -6,7 +6,7 @@
 import { SpSyncError } from '../error';
 import { byteLength, entries, isDeeperThan, jsonLength, type JsonObject } from '../json';
 import { NESTING_MAX } from '../limits';
-import { claim, finish, giveBack, putBack, renew, retry, startOnce, takeOver } from './claims';
+import { claim, finish, giveBack, handOver, putBack, renew, retry, startOnce, stepBack, takeOver } from './claims';
 import { isReserved, type Document } from './document';
 import { BOOKKEEPING_KEY } from './item';
 import type { Operation, Outcome, Response, Rules, Writer } from './operation';
@@ -50,6 +50,8 @@ function run(step: Step, operation: Operation): Outcome {
         case 'Withdraw': return withdraw(step, operation.id);
         case 'TakeResponse': return takeResponse(step, operation);
         case 'Claim': return claim(step, operation);
+        case 'HandOver': return handOver(step, operation.executor, operation.to);
+        case 'StepBack': return stepBack(step, operation.executor);
         case 'TakeOver': return takeOver(step, operation.executor, operation.mark);
         case 'Renew': return renew(step, operation.executor);
         case 'Retry': return retry(step, operation);
@@ -64,7 +66,7 @@ function run(step: Step, operation: Operation): Outcome {
 function tidy({ document, allowedBytes }: Step): void {
     const ledger = document.ledgerMade;
     ledger.tidy();
-    while (document.bytes > allowedBytes && ledger.forgetOldestWriter()) { /* until it fits */ }
+    while (document.bytes > allowedBytes && ledger.forgetSomething()) { /* until it fits */ }
 }
 
 function done(step: Step): Outcome {

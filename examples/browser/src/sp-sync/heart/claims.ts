@@ -16,25 +16,60 @@ export function claim(step: Step, { executor, fresh, released }: Of<'Claim'>): O
     const claims = plain ? [] : step.document.claims(executor);
     if (claims.some(({ by }) => by !== step.writer.by)) return { is: 'HeldByAnother' };
     const room = Math.max(0, step.rules.runMax - claims.length);
-    const { taken, left } = split(step, executor, new Set(claims.map(({ id }) => id)), room, released);
+    const held = new Set(claims.map(({ id }) => id));
+    const { taken, left } = split(step.document, executor, step.writer.by, held, room, released);
     if (left.length === step.document.waiting(executor).length) return NOTHING;
     step.checkIsArray(executor);
     const before = step.document.clone();
     step.document.setWaiting(executor, left);
     let returned = 0;
     if (!plain) {
-        const more = taken.items.map((item, place) => firstClaim(step, item, fresh, place));
+        const more = taken.items.map((item, place) => firstClaim(step.writer.by, item, fresh, place));
         step.document.ledgerMade.setClaims(executor, [...claims, ...more]);
+        step.document.ledgerMade.setNext(executor, step.writer.by);
         returned = fit(step, executor, before, claims.length + (more.length === 0 ? 0 : 1));
     }
     step.changed = true;
     return { is: 'Taken', taken: { ...taken, items: taken.items.slice(0, taken.items.length - returned) } };
 }
 
-/** Parts the array into what a claim takes and what stays. */
+/**
+ * Everything that waits goes to the one who takes what comes next, or nothing: only it may remove what is no action, and
+ * what waits already waits for a reason. While it is busy it takes what comes with the write that ends what it does.
+ */
+export function handOver(step: Step, executor: string, to: string): Outcome {
+    const { document } = step;
+    const saysSo = document.ledger?.next(executor) === to;
+    if (step.isPlain || !saysSo || document.claims(executor).length > 0) return NOTHING;
+    const { taken, left } = split(document, executor, to, new Set(), step.rules.runMax, new Set());
+    const all = left.length + taken.malformed.length + taken.duplicates.length === 0;
+    if (!all || taken.items.length === 0 || taken.items.some(({ id }) => id === undefined)) return NOTHING;
+    step.checkIsArray(executor);
+    const before = step.document.clone();
+    step.document.setWaiting(executor, []);
+    const more = taken.items.map((item) => firstClaim(to, item, '', 0));
+    step.document.ledgerMade.setClaims(executor, more);
+    if (step.document.bytes > step.limitInUse) {
+        // It takes them itself when it has made room.
+        step.document = before;
+        return NOTHING;
+    }
+    step.changed = true;
+    return { is: 'Done' };
+}
+
+export function stepBack(step: Step, executor: string): Outcome {
+    if (step.isPlain || step.document.ledger?.next(executor) !== step.writer.by) return NOTHING;
+    step.document.ledgerMade.setNext(executor, undefined);
+    step.changed = true;
+    return { is: 'Done' };
+}
+
+/** Parts the array into what a claim by this holder takes and what stays. */
 function split(
-    { document, writer }: Step,
+    document: Document,
     executor: string,
+    holder: string,
     seen: Set<string>,
     room: number,
     released: ReadonlySet<string>,
@@ -44,7 +79,7 @@ function split(
     let passedOver = true;
     for (const item of document.waiting(executor)) {
         const { id } = item;
-        const mine = !item.isAddressed || item.tag.to === writer.by || (id !== undefined && released.has(id));
+        const mine = !item.isAddressed || item.tag.to === holder || (id !== undefined && released.has(id));
         if (item.action === undefined) {
             taken.malformed.push(item);
         } else if (id !== undefined && seen.has(id)) {
@@ -60,11 +95,12 @@ function split(
     return { taken, left };
 }
 
-function firstClaim({ writer }: Step, item: Item, fresh: string, place: number): Claim {
+/** What is taken is claimed for the first time by this holder. */
+function firstClaim(by: string, item: Item, fresh: string, place: number): Claim {
     const { n: begun, ...tag } = item.tag;
     const id = tag.id ?? `${fresh}${place}`;
     const untouched = tag.id !== undefined && begun === undefined;
-    return { by: writer.by, n: (begun ?? 0) + 1, t: 0, id, item: untouched ? item : item.withTag({ ...tag, id }) };
+    return { by, n: (begun ?? 0) + 1, t: 0, id, item: untouched ? item : item.withTag({ ...tag, id }) };
 }
 
 /**
@@ -77,7 +113,7 @@ function fit(step: Step, executor: string, before: Document, fewest: number): nu
         const sizeBytes = step.document.bytes;
         if (sizeBytes <= limitBytes) return returned;
         const ledger = step.document.ledgerMade;
-        if (ledger.forgetOldestWriter()) continue;
+        if (ledger.forgetSomething()) continue;
         const claims = ledger.claimsOf(executor);
         const youngest = claims.length > fewest ? claims.at(-1) : undefined;
         if (youngest?.item === undefined || executor === '' || step.document.corruptArray(executor) !== undefined) {
@@ -112,6 +148,7 @@ export function takeOver(step: Step, executor: string, mark: Mark): Outcome {
     }
     step.document.ledgerMade.setClaims(executor, next);
     step.document.ledgerMade.tidy();
+    step.document.ledgerMade.setNext(executor, step.writer.by);
     // A longer name may not fit. Back in the array the actions are shorter than under any holder.
     fit(step, executor, before, 0);
     step.changed = true;
@@ -197,6 +234,7 @@ export function giveBack(step: Step, { executor, started, unseen }: Of<'GiveBack
     if (step.isPlain || step.document.corruptArray(executor) !== undefined || mine.length === 0) return NOTHING;
     step.checkIsArray(executor);
     step.document.ledgerMade.setClaims(executor, claims.filter(({ by }) => by !== step.writer.by));
+    stepBack(step, executor);
     const waiting = step.document.waiting(executor);
     let kept = mine.some((claim) => claim.item === undefined && claim.id === unseen?.id) ? unseen : undefined;
     step.document.setWaiting(executor, [...returned(mine, started, kept), ...waiting]);

@@ -53,12 +53,13 @@ export function sameMark(a: Mark | undefined, b: Mark): boolean {
 export class Ledger {
     private constructor(
         private claims: Map<string, readonly Claim[]>,
+        private takers: Map<string, string>,
         private writerEntries: readonly WriterEntry[],
         private readonly rest: readonly (readonly [string, Json])[],
     ) {}
 
     static empty(): Ledger {
-        return new Ledger(new Map(), [], []);
+        return new Ledger(new Map(), new Map(), [], []);
     }
 
     /** Reads a ledger leniently. `undefined` when its version is not ours (C60). */
@@ -66,6 +67,7 @@ export class Ledger {
         if (!isObject(value)) return Ledger.empty();
         if (own(value, 'v') !== LEDGER_VERSION) return undefined;
         const claims = new Map<string, readonly Claim[]>();
+        const takers = new Map<string, string>();
         let writers: WriterEntry[] = [];
         const rest: [string, Json][] = [];
         for (const [key, inner] of entries(value)) {
@@ -74,17 +76,21 @@ export class Ledger {
                     const read = Array.isArray(list) ? list.flatMap(readClaim) : [];
                     if (read.length > 0) claims.set(executor, read);
                 }
+            } else if (key === 'next' && isObject(inner)) {
+                for (const [executor, by] of entries(inner)) {
+                    if (typeof by === 'string') takers.set(executor, by);
+                }
             } else if (key === 'w' && Array.isArray(inner)) {
                 writers = inner.flatMap(readWriter).slice(-WRITERS_MAX);
-            } else if (!['v', 'claims', 'w'].includes(key)) {
+            } else if (!['v', 'claims', 'next', 'w'].includes(key)) {
                 rest.push([key, inner]);
             }
         }
-        return new Ledger(claims, writers, rest);
+        return new Ledger(claims, takers, writers, rest);
     }
 
     clone(): Ledger {
-        return new Ledger(new Map(this.claims), this.writerEntries, this.rest);
+        return new Ledger(new Map(this.claims), new Map(this.takers), this.writerEntries, this.rest);
     }
 
     /** What is claimed of one executor, oldest first. */
@@ -99,6 +105,19 @@ export class Ledger {
 
     setClaims(executor: string, claims: readonly Claim[]): void {
         this.claims.set(executor, claims);
+    }
+
+    /**
+     * Who takes what comes next for an executor, if somebody has said so: whoever adds an action while its taker is alive
+     * writes the claim for it. Everybody who takes says so.
+     */
+    next(executor: string): string | undefined {
+        return this.takers.get(executor);
+    }
+
+    setNext(executor: string, by: string | undefined): void {
+        if (by === undefined) this.takers.delete(executor);
+        else this.takers.set(executor, by);
     }
 
     /** Forgets executors without claims: a finished document carries no trace of them. */
@@ -128,8 +147,13 @@ export class Ledger {
         return this.writerEntries.length < WRITERS_MAX && !this.writerEntries.some(isForgotten);
     }
 
-    /** Forgets the writer that wrote longest ago, while there is one. Makes room in a full document. */
-    forgetOldestWriter(): boolean {
+    /**
+     * Forgets who takes what comes next, then the writer that wrote longest ago, while there is one. Makes room in a full
+     * document.
+     */
+    forgetSomething(): boolean {
+        const taken = [...this.takers.keys()].at(-1);
+        if (taken !== undefined) return this.takers.delete(taken);
         const oldest = this.writerEntries.findIndex((entry) => !isForgotten(entry));
         if (oldest < 0) return false;
         this.writerEntries = [[FORGOTTEN, 0], ...this.writerEntries.slice(oldest + 1)];
@@ -142,6 +166,7 @@ export class Ledger {
             const of = [...this.claims].map(([executor, claims]): [string, Json] => [executor, claims.map(writtenClaim)]);
             written.push(['claims', fromEntries(of)]);
         }
+        if (this.takers.size > 0) written.push(['next', fromEntries([...this.takers])]);
         if (this.writerEntries.length > 0) written.push(['w', this.writerEntries.map((entry) => [...entry])]);
         return fromEntries([...written, ...this.rest]);
     }

@@ -30,9 +30,16 @@ export type Operation =
     /**
      * Moves a run from the front of the array to the claims (C38). In plain mode it removes it (C46). Actions without an
      * id get `fresh`, a prefix never used before, and a number. `released` are responses to other clients that have lain
-     * for a lease, free for anybody (C51).
+     * for a lease, free for anybody (C51). It also says that this client takes what comes next.
      */
     | { readonly op: 'Claim'; readonly executor: string; readonly fresh: string; readonly released: ReadonlySet<string> }
+    /**
+     * Moves what was just added from the array to the claims of whoever has said that it takes what comes next; if that
+     * is another than `to` now, nothing is done. The adder writes it when it has seen that client at work within a moment.
+     */
+    | { readonly op: 'HandOver'; readonly executor: string; readonly to: string }
+    /** Says that this client no longer takes what comes next. */
+    | { readonly op: 'StepBack'; readonly executor: string }
     /** Takes over claims that have not changed for a lease, or that this client kept over a restart (C40). */
     | { readonly op: 'TakeOver'; readonly executor: string; readonly mark: Mark }
     /** Shows that the holder is alive: `t` grows on its claims (C40). */

@@ -6,6 +6,7 @@ import { markOf, sameMark, type Claim, type Mark } from '../heart/ledger';
 import type { Response } from '../heart/operation';
 import type { Dropped } from '../notice';
 import { numbered } from '../random';
+import { Taker } from './handing';
 import { Remembered } from './remembered';
 import { Addressed } from './unread';
 import type { View, Wishes } from './view';
@@ -74,8 +75,10 @@ export class Lane {
     /** A corrupt array has been reported. */
     corrupt = false;
     private readonly addressed: Addressed;
+    readonly taker: Taker;
 
     constructor(readonly executor: string, private readonly place: number) {
+        this.taker = new Taker(executor);
         this.addressed = new Addressed(executor);
     }
 
@@ -117,6 +120,7 @@ export class Lane {
         this.addressed.look(document, view.now);
         if (!this.wanted) this.addressed.wishAway(document, view, wishes);
         this.wishEnds(document, view, wishes);
+        if (this.hasToStepBack(document, view)) wishes.push({ op: 'StepBack', executor });
         const [head] = document.claims(executor);
         if (head !== undefined && head.by !== view.by) return this.observe(head, view, wishes);
         this.observed = undefined;
@@ -137,6 +141,14 @@ export class Lane {
         this.givingBack = undefined;
         this.wishRenewal(open, view, wishes);
         this.wishNext(document, view, wishes);
+    }
+
+    /**
+     * Nobody here takes actions any more: others must not hand any over. Whoever was silent for longer is not believed to
+     * be at work.
+     */
+    hasToStepBack({ ledger }: Document, { by, now, heldAt, renewEveryMs }: View): boolean {
+        return !this.wanted && now < heldAt + renewEveryMs && ledger?.next(this.executor) === by;
     }
 
     private wishEnds(document: Document, view: View, wishes: Wishes): void {

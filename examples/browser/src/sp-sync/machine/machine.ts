@@ -12,7 +12,7 @@ import { Document } from '../heart/document';
 import { Item, type ActionBody, type Tag } from '../heart/item';
 import type { Operation, Outcome, Writer } from '../heart/operation';
 import type { JsonObject } from '../json';
-import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, FINISH_LINGER_MS, RENEWALS_PER_LEASE } from '../limits';
+import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, FINISH_LINGER_MS, RENEWALS_PER_LEASE, TAKER_TRUSTS_PER_LEASE } from '../limits';
 import { numbered } from '../random';
 import { ServiceClock } from './clock';
 import type { Config, Hooks } from './config';
@@ -94,12 +94,14 @@ export class Machine {
     }
 
     /** Whether everything accepted has been answered and recorded. */
-    get isIdle(): boolean {
+    isIdle(now: number): boolean {
         const { current } = this;
         if (current === undefined) return true;
-        const holds = (lane: Lane) => !current.document.isForeign && lane.hasOpenClaims(current.document, this.config.by);
+        const { document } = current;
+        const view = this.view(now);
+        const holds = (lane: Lane) => lane.hasOpenClaims(document, view.by) || lane.hasToStepBack(document, view);
         return this.outbox.isEmpty && !this.outbox.flight && this.requests.isSettled
-            && this.lanes.every((lane) => lane.isIdle && !holds(lane));
+            && this.lanes.every((lane) => lane.isIdle && (view.plain || !holds(lane)));
     }
 
     /** Whether something of the application waits that a write can carry now. */
@@ -208,6 +210,7 @@ export class Machine {
         return {
             by, now, leaseMs, fresh,
             renewEveryMs: this.renewEveryMs,
+            heldAt: this.heldAt,
             plain: this.current?.document.isForeign ?? false,
             serviceNow: this.clock.at(now),
             number: this.number + 1,
@@ -237,9 +240,10 @@ export class Machine {
         const derived: Operation[] = withoutOthers(parted, this.wishes(base.document, now).operations);
         // Only a write shows the service's time to what waits for it, or that responses are taken.
         if (own.length === 0 && !this.outbox.isEmpty) derived.push({ op: 'Merge', data: {} });
+        const handing = this.lanes.flatMap(({ taker }) => taker.handOver(own, now, this.config.leaseMs / TAKER_TRUSTS_PER_LEASE));
         // Ends and removals first: they make room for what the application adds.
-        const { document, outcomes } = apply(base.document, writer, this.config.rules, [...derived, ...own]);
-        this.outbox.noteOutcomes(outcomes.slice(derived.length));
+        const { document, outcomes } = apply(base.document, writer, this.config.rules, [...derived, ...own, ...handing]);
+        this.outbox.noteOutcomes(outcomes.slice(derived.length, derived.length + own.length));
         const did = derived.map((operation, place) => ({ operation, outcome: outcomes[place] as Outcome }));
         this.tellNoRoom(base.revision, did);
         if (document === undefined) {
@@ -363,6 +367,7 @@ export class Machine {
         this.current = state;
         const lastWrite = this.lastWrite(document);
         for (const lane of this.lanes) {
+            lane.taker.look(document, before === undefined, now);
             // Every write of this life takes claims of the one before over, also one whose answer was lost.
             if (lastWrite !== undefined && lastWrite > this.bornAt) lane.resuming = false;
             lane.corrupt = document.corruptArray(lane.executor) !== undefined;

@@ -8,6 +8,8 @@ export interface View {
     readonly now: number;
     readonly leaseMs: number;
     readonly renewEveryMs: number;
+    /** When the latest write that held was sent. */
+    readonly heldAt: number;
     /** The document is written without bookkeeping (C46, C60). */
     readonly plain: boolean;
     /** The service's time now, in Unix milliseconds. */
