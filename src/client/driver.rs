@@ -242,7 +242,7 @@ impl Driver {
             Command::Add(additions, reply, room) => {
                 self.machine.add(additions, Asker::Caller(reply), Some(room), now)
             }
-            Command::Ask(addition, wait, room) => self.machine.ask(addition, wait, Some(room), now),
+            Command::Ask(addition, wait, room) => self.machine.ask(*addition, wait, Some(room), now),
             Command::GiveUp(key, reply) => self.machine.give_up(key, reply, now),
             Command::Resume => {
                 self.machine.resume();

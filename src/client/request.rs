@@ -3,7 +3,6 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 
 use super::SyncClient;
 use super::batch::Member;
-use super::machine::Wait;
+use super::machine::{Addition, Wait};
 use super::shared::Command;
 use crate::action::Action;
 use crate::catalogue::typed::decode;
@@ -69,7 +68,8 @@ impl<R> Request<R> {
         self
     }
 
-    async fn ask(self) -> Result<Action> {
+    /// Checks what is asked, before anything is sent.
+    fn check(self) -> Result<Asking> {
         let Self { client, name, info, respond_to, within, .. } = self;
         let mut addition = client.check_one(None, Member { name, info, respond_to })?;
         let name = addition.action.name().to_owned();
@@ -84,24 +84,43 @@ impl<R> Request<R> {
         }
         let within = within.or_else(|| asked.map(|action| action.reply_within)).unwrap_or_default();
         addition.awaited = true;
+        Ok(Asking { client, name, respond_to, within, addition: Some(Box::new(addition)), sent: false })
+    }
+}
+
+/// A request that was checked.
+struct Asking {
+    client: SyncClient,
+    name: String,
+    respond_to: Executor,
+    within: Duration,
+    addition: Option<Box<Addition>>,
+    sent: bool,
+}
+
+impl Asking {
+    async fn ask(&mut self) -> Result<Action> {
+        let Self { client, name, respond_to, within, addition, sent } = self;
         let (reply, response) = oneshot::channel();
         let key = client.shared.next_key();
-        let wait = Wait { key, respond_to, reply };
-        let sent = AtomicBool::new(false);
         let asked = async {
             let _place = client.shared.requests.acquire().await.map_err(|_| client.over())?;
-            client.order(Command::Ask(addition, wait, client.room().await?)).await?;
-            sent.store(true, Ordering::Relaxed);
+            let room = client.room().await?;
+            if let Some(addition) = addition.take() {
+                let wait = Wait { key, respond_to: respond_to.clone(), reply };
+                client.order(Command::Ask(addition, wait, room)).await?;
+            }
+            *sent = true;
             response.await.map_err(|_| client.over())?
         };
-        match timeout(within, asked).await {
-            Ok(item) => read(&name, &*item?),
+        match timeout(*within, asked).await {
+            Ok(item) => read(name, &*item?),
             Err(_) => {
-                let (why, retry) = match sent.load(Ordering::Relaxed) {
+                let (why, retry) = match sent {
                     false => ("it was not sent, as many requests wait as may wait: try again", Retry::Now),
                     true => client.give_up(key).await,
                 };
-                Err(Error::Timeout { what: format!("response to {name}"), after: within, why, retry })
+                Err(Error::Timeout { what: format!("response to {name}"), after: *within, why, retry })
             }
         }
     }
@@ -146,8 +165,9 @@ impl<R: serde::de::DeserializeOwned + Send + 'static> IntoFuture for Request<R> 
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
+        let asking = self.check();
         Box::pin(async move {
-            let response = self.ask().await?;
+            let response = asking?.ask().await?;
             decode(&format!("response to {}", response.name()), response.as_object().clone())
         })
     }
@@ -158,6 +178,7 @@ impl IntoFuture for Request<Action> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.ask())
+        let asking = self.check();
+        Box::pin(async move { asking?.ask().await })
     }
 }

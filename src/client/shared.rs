@@ -27,7 +27,7 @@ pub(super) enum Command {
     /// Actions to be added.
     Add(Vec<Addition>, Reply, Room),
     /// A request to be added, and the wait for its response.
-    Ask(Addition, Wait, Room),
+    Ask(Box<Addition>, Wait, Room),
     /// Nobody waits for this response any more: the request is to be withdrawn.
     GiveUp(u64, Reply),
     /// A new token was installed.

@@ -79,7 +79,7 @@ impl Machine {
             return self.tell(asker, Err(error));
         }
         self.seq += 1;
-        self.waiting.push_back(Pending {
+        self.waiting.push_back(Box::new(Pending {
             operation,
             ttl,
             ids,
@@ -90,6 +90,6 @@ impl Machine {
             outcome: None,
             delayed_by: None,
             room,
-        });
+        }));
     }
 }

@@ -143,7 +143,8 @@ pub(crate) struct Machine {
     /// Greater numbers are of this life.
     born_at: u64,
     ids: u64,
-    waiting: VecDeque<Pending>,
+    /// Boxed: an idle client keeps no room for them, and each time some are carried off the list is made anew.
+    waiting: VecDeque<Box<Pending>>,
     /// Order of acceptance of the latest operation, and up to where the newest state is known to be no older.
     seq: u64,
     fresh_to: u64,

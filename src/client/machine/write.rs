@@ -171,7 +171,7 @@ impl Machine {
     }
 
     /// Takes the operations out that a write has carried.
-    fn take_carried(&mut self, carried: usize) -> VecDeque<Pending> {
+    fn take_carried(&mut self, carried: usize) -> VecDeque<Box<Pending>> {
         let rest = self.waiting.split_off(carried);
         std::mem::replace(&mut self.waiting, rest)
     }

@@ -158,8 +158,7 @@ impl Connection {
                     admission::check(self.core.clone(), self.peer.clone(), check, token, asking);
                 }
                 Output::Request { id, request } => {
-                    // Boxed: most connections are idle, and need not keep room for it.
-                    Box::pin(Asked::begin(self.core.clone(), self.peer.clone(), id, &request)).await;
+                    Asked::begin(self.core.clone(), self.peer.clone(), id, &request).await;
                 }
                 Output::Cut(end) => {
                     self.count(end);

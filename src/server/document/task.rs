@@ -138,7 +138,7 @@ impl Task {
             self.core.counters.writes_refused.up();
             return answer(Err(Code::Unavailable.into()));
         }
-        let writing = Writing {
+        let mut writing = Writing {
             backend: self.core.backend.clone(),
             counters: self.core.counters.clone(),
             document: self.document.clone(),

@@ -50,7 +50,7 @@ impl From<Code> for Failed {
 }
 
 impl Writing {
-    pub(super) async fn carry_out(mut self) -> Wrote {
+    pub(super) async fn carry_out(&mut self) -> Wrote {
         let until = self.until;
         let result = match timeout_at(until, self.until_it_holds()).await {
             Ok(result) => result,
@@ -61,7 +61,7 @@ impl Writing {
             }
         };
         self.count(&result);
-        Wrote { result, newest: self.known }
+        Wrote { result, newest: self.known.take() }
     }
 
     /// Sync: a write without `If-Match` goes over whatever is there, so it is repeated until it holds; one with it is

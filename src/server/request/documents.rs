@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::super::Permissions;
 use super::super::document::{Answer, Change, Command, Edit};
 use super::super::names::Names;
 use super::{Asked, in_words_of, written};
@@ -37,7 +38,12 @@ pub(super) async fn create(asked: Asked, create: CreateDocument) {
         Err(error) => return asked.refuse(error),
     };
     let address = Address::Name(document.as_str().to_owned());
-    write(asked, address, document, Edit::Create { data, ttl: create.ttl }, 201).await;
+    let core = asked.core.clone();
+    if let Some((document, command)) =
+        writing(asked, address, document, Edit::Create { data, ttl: create.ttl }, 201)
+    {
+        core.command(&document, command).await;
+    }
 }
 
 pub(super) async fn get(asked: Asked, address: Address) {
@@ -73,9 +79,24 @@ pub(super) async fn change(asked: Asked, address: Address, asking: Asking) {
 }
 
 async fn change_found(asked: Asked, address: Address, document: DocumentId, asking: Asking) {
-    let may = match asked.may(&document).await {
+    let may = asked.may(&document).await;
+    let core = asked.core.clone();
+    if let Some((document, command)) = changing(asked, address, document, asking, may) {
+        core.command(&document, command).await;
+    }
+}
+
+/// The command for a document's task, unless the request is refused.
+fn changing(
+    asked: Asked,
+    address: Address,
+    document: DocumentId,
+    asking: Asking,
+    may: Result<Permissions, SyncError>,
+) -> Option<(DocumentId, Command)> {
+    let may = match may {
         Ok(may) => may,
-        Err(error) => return asked.refuse(error),
+        Err(error) => return refused(asked, error),
     };
     let edit = match asking {
         // Sync: data is written with the right to write; how long a document lives, and its end, are to be managed.
@@ -84,32 +105,43 @@ async fn change_found(asked: Asked, address: Address, document: DocumentId, aski
         {
             match data.as_ref().map(content).transpose() {
                 Ok(data) => Edit::Update { data, ttl, if_match },
-                Err(error) => return asked.refuse(error),
+                Err(error) => return refused(asked, error),
             }
         }
         Asking::Remove(if_match) if may.manage => Edit::Remove { if_match },
         // Saying so takes its time, too.
         Asking::Update(_) | Asking::Remove(_) => {
-            return drop(tokio::spawn(async move {
+            tokio::spawn(async move {
                 let error = asked.denial(&address, &document, may).await;
                 asked.refuse(error);
-            }));
+            });
+            return None;
         }
     };
-    write(asked, address, document, edit, 200).await;
+    writing(asked, address, document, edit, 200)
+}
+
+fn refused<T>(asked: Asked, error: SyncError) -> Option<T> {
+    asked.refuse(error);
+    None
 }
 
 fn content(data: &Data) -> Result<Arc<Document>, SyncError> {
     Document::from_shared(data.text()).map(Arc::new).map_err(|_| Code::NotJson.into())
 }
 
-async fn write(asked: Asked, address: Address, document: DocumentId, edit: Edit, success: u16) {
+fn writing(
+    asked: Asked,
+    address: Address,
+    document: DocumentId,
+    edit: Edit,
+    success: u16,
+) -> Option<(DocumentId, Command)> {
     if let Err(error) = asked.core.check(&document, &edit) {
         asked.core.counters.writes_refused.up();
-        return asked.refuse(error);
+        return refused(asked, error);
     }
-    let core = asked.core.clone();
-    let (author, until) = (Some(asked.peer.id), Instant::now() + core.limits.write_within);
+    let (author, until) = (Some(asked.peer.id), Instant::now() + asked.core.limits.write_within);
     let target = document.clone();
     let answer: Answer = Box::new(move |outcome| match outcome {
         Ok(done) => {
@@ -118,5 +150,5 @@ async fn write(asked: Asked, address: Address, document: DocumentId, edit: Edit,
         }
         Err(error) => asked.refuse(in_words_of(&address, error)),
     });
-    core.command(&target, Command::Change(Box::new(Change { edit, author, until, answer }))).await;
+    Some((target, Command::Change(Box::new(Change { edit, author, until, answer }))))
 }

@@ -36,21 +36,22 @@ impl Asked {
         Self { core, peer, id, asking }.carry_out(request).await;
     }
 
+    /// What waits is boxed: most connections are idle, and need not keep room for it.
     async fn carry_out(self, request: Result<SyncRequest, SyncError>) {
         match request {
             Ok(SyncRequest::Configuration) => {
                 let body = configuration(&self.core.base_url, &self.core.service_sid);
                 self.answer(Response::json(200, body));
             }
-            Ok(SyncRequest::CreateDocument(create)) => documents::create(self, create).await,
+            Ok(SyncRequest::CreateDocument(create)) => Box::pin(documents::create(self, create)).await,
             Ok(SyncRequest::GetDocument(address)) => drop(tokio::spawn(documents::get(self, address))),
             Ok(SyncRequest::UpdateDocument(address, update)) => {
-                documents::change(self, address, documents::Asking::Update(update)).await;
+                Box::pin(documents::change(self, address, documents::Asking::Update(update))).await;
             }
             Ok(SyncRequest::RemoveDocument(address, if_match)) => {
-                documents::change(self, address, documents::Asking::Remove(if_match)).await;
+                Box::pin(documents::change(self, address, documents::Asking::Remove(if_match))).await;
             }
-            Ok(SyncRequest::Subscribe(batch)) => subscriptions::subscribe(self, batch).await,
+            Ok(SyncRequest::Subscribe(batch)) => Box::pin(subscriptions::subscribe(self, batch)).await,
             Ok(_) => self.refuse(SyncError::from(Code::NoSuchPath).saying("This server has documents only")),
             Err(error) => self.refuse(error),
         }
