@@ -34,6 +34,7 @@ mod error;
 mod memory;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod url;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -46,6 +47,9 @@ pub use error::BackendError;
 pub use memory::Memory;
 #[cfg(feature = "remote")]
 pub use remote::Remote;
+#[cfg(feature = "remote")]
+pub(crate) use url::endpoint_behind;
+pub use url::{BackendUrl, NatsUrl, ServiceUrl, from_url};
 
 use crate::document::Document;
 use crate::id::DocumentId;
