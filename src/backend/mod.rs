@@ -32,8 +32,11 @@
 pub mod embedded;
 mod error;
 mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod url;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -44,8 +47,13 @@ use tokio_stream::Stream;
 pub use embedded::Embedded;
 pub use error::BackendError;
 pub use memory::Memory;
+#[cfg(feature = "nats")]
+pub use nats::{Nats, NatsOptions};
 #[cfg(feature = "remote")]
 pub use remote::Remote;
+#[cfg(feature = "remote")]
+pub(crate) use url::endpoint_behind;
+pub use url::{BackendUrl, NatsUrl, ServiceUrl, from_url};
 
 use crate::document::Document;
 use crate::id::DocumentId;

@@ -9,6 +9,8 @@ mod catalogue;
 mod claims;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "cli", feature = "server"))]
+mod cluster;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod corpus;
@@ -25,6 +27,8 @@ mod history;
 #[cfg(all(feature = "codegen", feature = "remote", feature = "server"))]
 mod javascript;
 mod limits;
+#[cfg(all(feature = "nats", feature = "conformance"))]
+mod nats;
 #[cfg(any(feature = "codegen", feature = "server"))]
 mod node;
 mod odd_actions;
