@@ -475,6 +475,16 @@ pub const NATS_CHECK_PAUSE_MAX: Duration = Duration::from_millis(50);
 /// How often the server's clock is asked for. Clocks of machines drift by some 30 ms in this time.
 pub const NATS_CLOCK_EVERY: Duration = Duration::from_secs(600);
 
+/// The longest journey of a message that tells the server's time, once it is known.
+pub const NATS_CLOCK_JOURNEY_MAX: Duration = Duration::from_secs(1);
+
+/// Pause between two rounds of reading every watched document because messages may have been lost.
+pub const NATS_HEAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// How much later than a document expires a server of NATS that can do so removes it by itself. Until then it is hidden by
+/// its readers; the time is counted by different clocks, and must not end too soon.
+pub const NATS_TTL_SLACK: Duration = Duration::from_secs(60);
+
 /// Headers that a sweep asks for at once.
 pub const NATS_SURVEY_BATCH: u64 = 512;
 

@@ -36,6 +36,9 @@ pub(super) struct Config {
     pub(super) deny_delete: bool,
     #[serde(default)]
     pub(super) allow_rollup_hdrs: bool,
+    /// Whether messages may name a time to live; server 2.11 and later, those before pass over it.
+    #[serde(default)]
+    pub(super) allow_msg_ttl: bool,
 }
 
 /// Where a stream repeats what it stored.

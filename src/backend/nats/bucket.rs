@@ -44,6 +44,7 @@ impl Wanted {
             sealed: false,
             deny_delete: true,
             allow_rollup_hdrs: true,
+            allow_msg_ttl: true,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::backend::BackendTime;
+use crate::limits::NATS_CLOCK_JOURNEY_MAX;
 
 /// Clocks of machines may differ by hours, so the local one only measures how much time has passed since the server
 /// stored a message at a known time. What it says is off by at most half of that message's journey, and never goes back.
@@ -17,6 +18,8 @@ struct Base {
     at: Instant,
     unix_ms: u64,
     newest: u64,
+    /// Whether the server's time was ever heard.
+    is_set: bool,
 }
 
 impl Clock {
@@ -25,7 +28,7 @@ impl Clock {
     pub(super) fn start() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
-        Self(Mutex::new(Base { at: Instant::now(), unix_ms, newest: 0 }))
+        Self(Mutex::new(Base { at: Instant::now(), unix_ms, newest: 0, is_set: false }))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this backend owns its time")]
@@ -42,11 +45,15 @@ impl Clock {
         Instant::now()
     }
 
-    /// The server stored a message at `stored` that left here at `sent` and was acknowledged at `answered`.
+    /// The server stored a message at `stored` that left here at `sent` and was acknowledged at `answered`. A journey that
+    /// took long says little; it counts only where nothing was heard before.
     pub(super) fn set(&self, stored: BackendTime, sent: Instant, answered: Instant) {
+        let journey = answered.saturating_duration_since(sent);
         let mut base = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        base.at = sent + answered.saturating_duration_since(sent) / 2;
-        base.unix_ms = stored.0;
+        if base.is_set && journey > NATS_CLOCK_JOURNEY_MAX {
+            return;
+        }
+        (base.at, base.unix_ms, base.is_set) = (sent + journey / 2, stored.0, true);
     }
 }
 
@@ -65,5 +72,7 @@ mod tests {
         clock.set(BackendTime(local.0 + 7_200_000), sent, sent);
         let ahead = clock.now();
         assert!((7_200_000..7_260_000).contains(&(ahead.0 - local.0)), "the server is two hours ahead");
+        clock.set(BackendTime(local.0 + 9_000_000), sent, sent + Duration::from_secs(4));
+        assert!(clock.now().0 < local.0 + 7_260_000, "a message was on its way for four seconds");
     }
 }

@@ -1,6 +1,7 @@
 //! What every part of the backend works with: the connection, the clock, who watches, and reading.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_nats::Message;
@@ -24,6 +25,8 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) names: Names,
     pub(super) hub: Arc<Hub>,
+    /// Whether the server removes messages by itself when told so. Otherwise a sweep does.
+    pub(super) ends_messages: AtomicBool,
 }
 
 impl Core {

@@ -13,7 +13,9 @@ use super::names::Key;
 use super::sweeping;
 use super::writes::mark_removed;
 use crate::backend::BackendError;
-use crate::limits::{NATS_CHECK_EVERY, NATS_CHECK_PAUSE_MAX, NATS_CLOCK_EVERY, NATS_READS_AT_ONCE};
+use crate::limits::{
+    NATS_CHECK_EVERY, NATS_CHECK_PAUSE_MAX, NATS_CLOCK_EVERY, NATS_HEAL_PAUSE, NATS_READS_AT_ONCE,
+};
 
 /// Waits of the tasks when there is nothing to wait for.
 const LONG: Duration = Duration::from_secs(3_600);
@@ -68,6 +70,8 @@ async fn losses(core: Arc<Core>) {
             sleep(spread(Duration::from_millis(250))).await;
         }
         together(&core, watched, |core, key| async move { heal(&core, &key).await }).await;
+        // What is lost meanwhile starts the next round.
+        sleep(spread(NATS_HEAL_PAUSE)).await;
     }
 }
 

@@ -4,12 +4,14 @@
 //! in headers, in milliseconds of the server's clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use serde::Deserialize;
 
 use crate::backend::{BackendError, BackendTime, Revision, Stored};
 use crate::document::Document;
+use crate::limits::NATS_TTL_SLACK;
 use crate::time::Timestamp;
 
 const CREATED: &str = "Sp-Created";
@@ -28,6 +30,9 @@ const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
 /// Of messages with the same one the server stores the first, within two minutes.
 const MESSAGE_ID: &str = "Nats-Msg-Id";
+
+/// Seconds after which the server removes a message, where the stream allows it (2.11 and later).
+const TIME_TO_LIVE: &str = "Nats-TTL";
 
 /// What stands under a key.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +96,12 @@ pub(super) fn of_document(expected: u64, times: Times) -> HeaderMap {
         headers.insert(name, time.0.to_string());
     }
     headers
+}
+
+/// Lets the server remove a document by itself, some time after it expires.
+pub(super) fn let_end(headers: &mut HeaderMap, expires: BackendTime, now: BackendTime) {
+    let left = Duration::from_millis(expires.0.saturating_sub(now.0)) + NATS_TTL_SLACK;
+    headers.insert(TIME_TO_LIVE, left.as_secs().to_string());
 }
 
 /// Headers of the mark that a document was removed.

@@ -29,9 +29,9 @@
 //!   (`sp.kv.<bucket>.<shard>.<key>`), and a process subscribes to the shards of the documents that it has open. After
 //!   a lost connection each is read once. Whatever else may have been missed is found within two minutes.
 //! * **Time** is the clock of the server that leads the stream, estimated from messages that it stored. The clocks of
-//!   the processes do not matter.
+//!   the processes do not matter; those of a cluster's servers are to be kept together, as NATS itself needs it.
 //! * **Time to live.** Expired documents are hidden at once. Who watches one removes it; of the others, processes take turns
-//!   to remove what they find.
+//!   to remove what they find. Servers from 2.11 on also remove them by themselves, in buckets made there.
 //! * **The bucket** is an ordinary one: `nats kv get exams Session_ES…` shows a document as plain JSON. When it was made,
 //!   written, and expires stands in headers. What `nats kv put` writes is a document like others, if it is a JSON object.
 //!   Two keys are the bucket's own: `=clock` and `=sweep`.

@@ -1,5 +1,6 @@
 //! From settings to a backend that works.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,9 +31,16 @@ impl Nats {
         let (deny, denied) = mpsc::channel(NATS_DENIALS);
         let lost = |failure: Failure| failure.of_read("connecting to NATS");
         let link = Link::over(client, happened, deny, options.reply_within).await.map_err(lost)?;
-        let core = Arc::new(Core { link, clock: Clock::start(), names, hub: Arc::new(Hub::default()) });
+        let core = Arc::new(Core {
+            link,
+            clock: Clock::start(),
+            names,
+            hub: Arc::new(Hub::default()),
+            ends_messages: AtomicBool::new(false),
+        });
         let wanted = Wanted { replicas: options.replicas, storage: options.storage, create: options.create };
         let stream = bucket_of(&core, &wanted, deadline).await?;
+        core.ends_messages.store(stream.config.allow_msg_ttl, Relaxed);
         let document_bytes_max = fitting(&core, stream.config.max_msg_size, options.document_bytes_max)?;
         let mut tasks = keeping::begin(&core, stream.created, options.sweep_interval);
         tasks.spawn(keeping::denials(Arc::downgrade(&core), denied));

@@ -1,6 +1,7 @@
 //! Conditional writes and removals.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::core::Core;
 use super::failure::Failure;
@@ -30,7 +31,10 @@ pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Writt
         };
         let times = Times { created: created.or(Some(now)), written: Some(now), expires };
         core.hub.write_begins(key, &write.document);
-        let headers = message::of_document(seq, times);
+        let mut headers = message::of_document(seq, times);
+        if let Some(expires) = expires.filter(|_| core.ends_messages.load(Relaxed)) {
+            message::let_end(&mut headers, expires, now);
+        }
         let deadline = core.link.deadline();
         let failure =
             match core.publish(key.as_str(), Some(headers), text.as_bytes().to_vec(), deadline).await {
