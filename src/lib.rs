@@ -28,7 +28,11 @@ pub mod requirements {}
 pub mod server;
 #[cfg(feature = "remote")]
 mod socket;
-#[cfg(any(feature = "remote", feature = "server"))]
+#[cfg(any(feature = "nats", feature = "remote", feature = "server"))]
+#[cfg_attr(
+    not(any(feature = "remote", feature = "server")),
+    allow(dead_code, unreachable_pub, reason = "part of the wire's messages, which are not compiled then")
+)]
 mod time;
 pub mod token;
 // Public for this repository's tests and fuzz targets only: it may change with every version.

@@ -401,3 +401,21 @@ pub const SERVER_WATCH_BACKOFF_MAX: Duration = Duration::from_secs(2);
 
 /// Executors whose queues a server's metrics show by name; the others are shown together.
 pub const SERVER_EXECUTORS_MAX: usize = 64;
+
+/// Name of the bucket where none is given.
+pub const NATS_BUCKET: &str = "sp-sync";
+
+/// Characters of a bucket's name: subjects with it stay short enough for every server.
+pub const NATS_BUCKET_CHARS_MAX: usize = 64;
+
+/// Servers that hold each document of a new bucket. Default of a setting.
+pub const NATS_REPLICAS: usize = 1;
+
+/// How long opening a bucket tries to reach it. Default of a setting.
+pub const NATS_CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a request to NATS waits for its answer. Default of a setting.
+pub const NATS_REPLY_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often expired documents that nobody watches are looked for in a bucket. Default of a setting.
+pub const NATS_SWEEP_INTERVAL: Duration = Duration::from_secs(600);

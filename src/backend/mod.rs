@@ -32,6 +32,8 @@
 pub mod embedded;
 mod error;
 mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "remote")]
 pub mod remote;
 
@@ -44,6 +46,8 @@ use tokio_stream::Stream;
 pub use embedded::Embedded;
 pub use error::BackendError;
 pub use memory::Memory;
+#[cfg(feature = "nats")]
+pub use nats::Nats;
 #[cfg(feature = "remote")]
 pub use remote::Remote;
 
