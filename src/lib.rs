@@ -21,6 +21,7 @@ pub mod document;
 mod error;
 pub mod id;
 pub mod limits;
+mod percent;
 #[cfg(doc)]
 #[doc = include_str!("../docs/requirements.md")]
 pub mod requirements {}

@@ -1,5 +1,6 @@
 //! What a backend may answer when it cannot do as asked, and how that looks to an application.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::Facts;
@@ -81,12 +82,16 @@ impl BackendError {
     /// The failure as an application sees it.
     #[must_use]
     pub fn into_error(self, facts: &Facts, id: &DocumentId) -> Error {
-        let backend = facts.name;
+        self.into_error_of(facts.name, &format_args!("writing `{id}`"))
+    }
+
+    /// The same of something that is not about one document.
+    pub(super) fn into_error_of(self, backend: &'static str, doing: &dyn Display) -> Error {
         match self {
             Self::Conflict | Self::Unknown { .. } => Error::MaybeApplied { what: "the write" },
             Self::RateLimited { retry_after } => Error::Backend {
                 backend,
-                doing: format!("writing `{id}`"),
+                doing: doing.to_string(),
                 why: "too many requests: wait before trying again".into(),
                 retry: retry_after.map_or(Retry::Now, Retry::After),
                 source: None,

@@ -36,6 +36,7 @@ mod memory;
 pub mod nats;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod url;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -50,6 +51,9 @@ pub use memory::Memory;
 pub use nats::Nats;
 #[cfg(feature = "remote")]
 pub use remote::Remote;
+#[cfg(feature = "remote")]
+pub(crate) use url::endpoint_behind;
+pub use url::{BackendUrl, NatsUrl, ServiceUrl, from_url};
 
 use crate::document::Document;
 use crate::id::DocumentId;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::settings::Settings;
-use crate::backend::{Backend, Remote};
+use crate::backend::{Backend, Remote, endpoint_behind};
 use crate::error::{Error, Result, Retry};
 use crate::id::{DocumentId, Identity};
 use crate::token::{HttpTokens, TokenProvider};
@@ -25,7 +25,7 @@ pub(super) async fn found(
         why: "the token service hangs or is out of reach: look at it, then connect again",
         retry: Retry::Now,
     })??;
-    let endpoint = endpoint.unwrap_or_else(|| beside(base_uri));
+    let endpoint = endpoint.unwrap_or_else(|| endpoint_behind(base_uri));
     if base_uri.starts_with("https://") && !endpoint.starts_with("wss://") {
         let why = format!(
             "the service names `{endpoint}`, which is not encrypted, though it is itself: it must begin with wss://"
@@ -34,22 +34,4 @@ pub(super) async fn found(
     }
     let remote = Remote::builder().uri(endpoint).build()?;
     Ok((Arc::new(remote), Arc::new(tokens)))
-}
-
-/// Where the documents are when the service does not say: `/v3/wsconnect` behind its own address.
-fn beside(base_uri: &str) -> String {
-    let base = base_uri.trim_end_matches('/');
-    let base = base.strip_prefix("http").map_or_else(|| base.to_owned(), |rest| format!("ws{rest}"));
-    format!("{base}/v3/wsconnect")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_an_endpoint_documents_are_beside_the_tokens() {
-        assert_eq!(beside("https://api.example.com/v1/"), "wss://api.example.com/v1/v3/wsconnect");
-        assert_eq!(beside("http://127.0.0.1:9080"), "ws://127.0.0.1:9080/v3/wsconnect");
-    }
 }

@@ -15,7 +15,6 @@ pub mod client_session;
 pub mod frame;
 mod ids;
 pub mod message;
-pub(crate) mod percent;
 pub mod server_session;
 pub mod sync;
 mod wire;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::answer::Problem;
-use crate::twilsock::percent::decode_parameter;
+use crate::percent::decode_parameter;
 use crate::twilsock::sync::{Code, SyncError, Ttl};
 
 /// Names with values. REST: unknown ones are passed over; of a name that comes twice the last one counts.

@@ -27,7 +27,7 @@ use super::service::Core;
 use super::trace;
 use super::{Attempts, Keys, Service};
 use crate::limits::{SERVER_REST_BYTES_MAX, SERVER_REST_REQUESTS_MAX};
-use crate::twilsock::percent;
+use crate::percent;
 use form::Form;
 
 /// The REST doors of a service, to be mounted beside it.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::form::Form;
 use crate::limits::{SERVER_PAGE_DEFAULT, SERVER_PAGE_MAX};
-use crate::twilsock::percent::encode;
+use crate::percent::encode;
 use crate::twilsock::sync::{Code, SyncError};
 
 /// What stands before a token that says where a page begins.

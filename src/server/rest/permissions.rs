@@ -14,7 +14,7 @@ use super::page::Page;
 use super::{Answer, Call};
 use crate::backend::{BackendError, Expect, Ttl, Write};
 use crate::id::{DocumentId, Identity};
-use crate::twilsock::percent::encode;
+use crate::percent::encode;
 use crate::twilsock::sync::{Code, SyncError};
 
 impl Call<'_> {

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::super::frame::{Encoded, Payload};
-use super::super::percent;
 use super::super::wire::{self, Pairs};
 use super::DATA_SYNC;
+use crate::percent;
 
 /// What to do with the resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

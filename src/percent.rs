@@ -1,11 +1,11 @@
-//! Percent-encoding of path segments and query parameters, as both SDKs write it.
-
-use std::fmt::Write as _;
+//! Percent-encoding: of path segments and query parameters, as both SDKs write it, and of logins in addresses.
 
 /// What JavaScript's `encodeURIComponent` leaves as it is, besides letters and digits.
+#[cfg(any(feature = "remote", feature = "server"))]
 const PLAIN: &[u8] = b"-_.!~*'()";
 
 /// One segment or value, encoded. A plus becomes `%2B` and a blank `%20`, so that every reader understands it.
+#[cfg(any(feature = "remote", feature = "server"))]
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     encode_into(&mut encoded, text);
@@ -13,7 +13,9 @@ pub(crate) fn encode(text: &str) -> String {
 }
 
 /// The same, behind what is there.
+#[cfg(any(feature = "remote", feature = "server"))]
 pub(crate) fn encode_into(encoded: &mut String, text: &str) {
+    use std::fmt::Write as _;
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
             encoded.push(char::from(byte));
@@ -39,6 +41,7 @@ pub(crate) fn decode(text: &str) -> Option<String> {
 
 /// What a query parameter stands for. Twilsock: Kotlin writes blanks as `+`, JavaScript a literal plus as `%2B`; so a
 /// bare plus is a blank from both.
+#[cfg(any(feature = "remote", feature = "server"))]
 pub(crate) fn decode_parameter(text: &str) -> Option<String> {
     decode(&text.replace('+', " "))
 }
@@ -47,7 +50,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "remote", feature = "server")))]
 mod tests {
     use super::*;
 
