@@ -19,7 +19,8 @@ fn right(seed: u64) -> History {
             let number = numbers[usize::from(writer == 1)];
             numbers[usize::from(writer == 1)] += 1;
             let id = format!("{writer}-{number}");
-            let acknowledged = Some(Acknowledged { id: id.clone(), revision: Some(revision), at: called + 1 });
+            let acknowledged =
+                Some(Acknowledged { id: id.clone(), revision: Some(revision), at: called + 1 });
             history.adds.push(Add { writer, number, lane: 0, called, acknowledged });
             let place = history.adds.len();
             let mut run = Run {

@@ -37,7 +37,11 @@ impl Nats {
 }
 
 fn not_yet() -> BackendError {
-    BackendError::Unavailable { doing: "opening the bucket".into(), why: "not built yet".into(), source: None }
+    BackendError::Unavailable {
+        doing: "opening the bucket".into(),
+        why: "not built yet".into(),
+        source: None,
+    }
 }
 
 #[async_trait]

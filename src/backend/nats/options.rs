@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::Nats;
 use crate::backend::BackendError;
-use crate::limits::{NATS_BUCKET, NATS_CONNECT_WITHIN, NATS_REPLICAS, NATS_REPLY_WITHIN, NATS_SWEEP_INTERVAL};
+use crate::limits::{
+    NATS_BUCKET, NATS_CONNECT_WITHIN, NATS_REPLICAS, NATS_REPLY_WITHIN, NATS_SWEEP_INTERVAL,
+};
 
 /// Where the servers keep the documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
