@@ -135,7 +135,7 @@ impl Arena {
     /// One that looks at the documents from here.
     async fn party(&self) -> Party {
         let store = child::open(&self.store(Way::Store), &self.token).await;
-        Party { store, directory: self.directory.clone(), documents: DOCUMENTS, slot: 0, life: 0 }
+        Party { store, directory: self.directory.clone(), documents: DOCUMENTS, slot: 0, life: 0, ahead: 0 }
     }
 
     fn store(&self, way: Way) -> String {

@@ -20,6 +20,12 @@ pub(crate) const WRITERS: u64 = 4;
 /// When this is there, writers finish what they are at and end.
 pub(crate) const STOP: &str = "stop";
 
+/// How addresses of a service begin.
+const SERVICE: &str = "ws://";
+
+/// Services count events, from 0 at the original's; a client from afar counts revisions, which begin with 1.
+const SERVICE_AHEAD: u64 = 1;
+
 /// What a process is told when it is started.
 pub(crate) struct Orders<'a> {
     pub(crate) kind: &'a str,
@@ -59,16 +65,18 @@ fn child() {
     let directory = PathBuf::from(text("SP_SYNC_DIRECTORY"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = open(&text("SP_SYNC_STORE"), &text("SP_SYNC_TOKEN")).await;
+        let store = text("SP_SYNC_STORE");
+        let ahead = if store.starts_with(SERVICE) { SERVICE_AHEAD } else { 0 };
+        let store = open(&store, &text("SP_SYNC_TOKEN")).await;
         let (slot, life) = (usize::try_from(slot).unwrap(), usize::try_from(life).unwrap());
-        let party = Party { store, directory: directory.clone(), documents: DOCUMENTS, slot, life };
+        let party = Party { store, directory: directory.clone(), documents: DOCUMENTS, slot, life, ahead };
         match kind.as_str() {
             "writer" => {
                 let clients = Arc::new(party.clients("writer").await);
                 let mut writing = JoinSet::new();
                 for place in 0..WRITERS {
                     let number = slot as u64 * WRITERS + place;
-                    let writer = Writer::new(&directory, number, Random(random.next()));
+                    let writer = Writer::new(&directory, number, ahead, Random(random.next()));
                     let stop = directory.join(STOP);
                     writing.spawn(writer.write(clients.clone(), move || stop.exists()));
                 }
@@ -84,7 +92,7 @@ fn child() {
 
 /// The store or the service, tried until it is there: a process may be started in the middle of an outage.
 pub(crate) async fn open(store: &str, token: &str) -> Arc<dyn Backend> {
-    if store.starts_with("ws://") {
+    if store.starts_with(SERVICE) {
         // Shorter waits than usual: connections break all the time here.
         let remote = Remote::builder().uri(store).token(Token::new(token)).unpaced();
         let remote = remote.connect_within(Duration::from_secs(5)).reply_within(Duration::from_secs(8));

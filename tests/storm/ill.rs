@@ -193,6 +193,7 @@ async fn found_over(illness: Illness) -> Found {
         documents: DOCUMENTS,
         slot,
         life: 0,
+        ahead: 0,
     };
     // Made before anybody watches.
     drop(Party { store: healthy.clone(), ..party(0) }.clients("maker").await);
@@ -205,7 +206,7 @@ async fn found_over(illness: Illness) -> Found {
     let mut writing = Vec::new();
     for number in 0..WRITERS {
         let clients = Arc::new(party(usize::try_from(number).unwrap()).clients("writer").await);
-        let (writer, stop) = (Writer::new(&directory, number, Random(number)), stop.clone());
+        let (writer, stop) = (Writer::new(&directory, number, 0, Random(number)), stop.clone());
         writing.push(tokio::spawn(writer.write(clients, move || stop.load(Ordering::SeqCst))));
     }
     sleep(WRITTEN_FOR).await;

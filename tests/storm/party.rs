@@ -51,6 +51,8 @@ pub(crate) struct Party {
     pub(crate) documents: usize,
     pub(crate) slot: usize,
     pub(crate) life: usize,
+    /// What is added to the store's revisions on the way here.
+    pub(crate) ahead: u64,
 }
 
 impl Party {
@@ -106,7 +108,7 @@ impl Party {
         log.line(&format!("born {} {}", self.life, now()));
         let mut watching = JoinSet::new();
         for place in 0..self.documents {
-            watching.spawn(watch_one(self.store.clone(), place, log.clone()));
+            watching.spawn(watch_one(self.store.clone(), place, self.ahead, log.clone()));
         }
         watching.join_all().await;
     }
@@ -118,14 +120,14 @@ impl Party {
         log.line(&format!("born {} {}", self.life, now()));
         let mut listening = JoinSet::new();
         for (place, client) in clients.into_iter().enumerate() {
-            let log = log.clone();
+            let (log, ahead) = (log.clone(), self.ahead);
             listening.spawn(async move {
                 let mut updates = client.events().sp_sync_doc_updated();
                 let present = client.get_sync().await.unwrap();
-                log.line(&seen(place, present.revision().0, present.data()));
+                log.line(&seen(place, present.revision().0 - ahead, present.data()));
                 while let Some(update) = updates.next().await {
                     let update = update.unwrap();
-                    log.line(&seen(place, update.revision().0, update.data()));
+                    log.line(&seen(place, update.revision().0 - ahead, update.data()));
                 }
             });
         }
@@ -133,13 +135,13 @@ impl Party {
     }
 }
 
-async fn watch_one(store: Arc<dyn Backend>, place: usize, log: Log) {
+async fn watch_one(store: Arc<dyn Backend>, place: usize, ahead: u64, log: Log) {
     loop {
         if let Ok(mut watch) = store.watch(&document(place)).await {
             while let Some(Ok(change)) = watch.next().await {
                 match change {
                     Change::Updated(stored) => {
-                        log.line(&seen(place, stored.revision.0, &stored.document.view()));
+                        log.line(&seen(place, stored.revision.0 - ahead, &stored.document.view()));
                     }
                     Change::Removed => log.line(&format!("gone {place}")),
                 }
@@ -172,6 +174,7 @@ pub(crate) fn digest(shown: &Map<String, Value>) -> u64 {
 /// One writer: what it does is one thing after the other, also over several lives.
 pub(crate) struct Writer {
     number: u64,
+    ahead: u64,
     log: Log,
     random: Random,
     next_action: u64,
@@ -180,7 +183,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Goes on where the log of its earlier lives ends.
-    pub(crate) fn new(directory: &Path, number: u64, random: Random) -> Self {
+    pub(crate) fn new(directory: &Path, number: u64, ahead: u64, random: Random) -> Self {
         let path = log::path(directory, "writer", usize::try_from(number).unwrap());
         let (mut next_action, mut next_put) = (0, 0);
         for words in log::lines(&path) {
@@ -192,7 +195,7 @@ impl Writer {
                 _ => {}
             }
         }
-        Self { number, log: Log::open(&path), random, next_action, next_put }
+        Self { number, ahead, log: Log::open(&path), random, next_action, next_put }
     }
 
     /// Adds actions and sets fields until it is told to stop.
@@ -216,7 +219,7 @@ impl Writer {
         self.log.line(&format!("put {place} {number} {}", now()));
         let fields = json!({ own_key(writer): number, SHARED: format!("{writer}/{number}") });
         match client.set_sync(fields).await {
-            Ok(revision) => self.log.line(&format!("held {number} {} {}", revision.0, now())),
+            Ok(revision) => self.log.line(&format!("held {number} {} {}", revision.0 - self.ahead, now())),
             Err(Error::MaybeApplied { .. }) => self.log.line(&format!("doubt {number} {}", now())),
             Err(error) => panic!("{error}"),
         }
@@ -243,7 +246,7 @@ impl Writer {
             match client.add_actions(batch.clone()).await {
                 Ok(receipt) => {
                     let ids: Vec<&str> = receipt.ids().iter().map(|id| id.as_str()).collect();
-                    let (revision, ids) = (receipt.revision().0, ids.join(","));
+                    let (revision, ids) = (receipt.revision().0 - self.ahead, ids.join(","));
                     return self.log.line(&format!("ack {first} {revision} {ids} {}", now()));
                 }
                 // Room comes with what is carried out.
