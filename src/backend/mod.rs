@@ -48,7 +48,7 @@ pub use embedded::Embedded;
 pub use error::BackendError;
 pub use memory::Memory;
 #[cfg(feature = "nats")]
-pub use nats::Nats;
+pub use nats::{Nats, NatsOptions};
 #[cfg(feature = "remote")]
 pub use remote::Remote;
 #[cfg(feature = "remote")]

@@ -25,6 +25,8 @@ mod history;
 #[cfg(all(feature = "codegen", feature = "remote", feature = "server"))]
 mod javascript;
 mod limits;
+#[cfg(all(feature = "nats", feature = "conformance"))]
+mod nats;
 #[cfg(any(feature = "codegen", feature = "server"))]
 mod node;
 mod odd_actions;

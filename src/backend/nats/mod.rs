@@ -1,18 +1,92 @@
 //! Documents in a NATS JetStream key-value bucket, on one server or a cluster of them.
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use sp_sync::backend::Nats;
+//!
+//! let nats = Nats::options()
+//!     .server("nats://a.example.com:4222")
+//!     .server("nats://b.example.com:4222")
+//!     .bucket("exams")
+//!     .replicas(3)
+//!     .credentials_file("/etc/sp-sync/exams.creds")
+//!     .open()
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * **Durable** means stored by a majority of the bucket's replicas before the caller hears of it; with one replica, by
+//!   that server, which writes to its disk at once and syncs it every two minutes unless its `sync_interval` says otherwise.
+//! * **Conditional writes** are the server's own, by the sequence of a key's newest message, which is the revision. A write
+//!   whose answer did not come is [`BackendError::Unknown`]; one that found no leader, no room or no permission stored
+//!   nothing and says so.
+//! * **Reads** ask the stream's leader. They are never older than what this process was told before, and never older than
+//!   an acknowledged write of another, with one exception: a leader that was cut off from the others does not notice for
+//!   some seconds, and shows those who are cut off with it the past. It takes no writes then.
+//! * **Watching** costs no consumer: the server repeats every stored message on a plain subject
+//!   (`sp.kv.<bucket>.<shard>.<key>`), and a process subscribes to the shards of the documents that it has open. After
+//!   a lost connection each is read once. Whatever else may have been missed is found within two minutes.
+//! * **Time** is the clock of the server that leads the stream, estimated from messages that it stored. The clocks of
+//!   the processes do not matter.
+//! * **Time to live.** Expired documents are hidden at once. Who watches one removes it; of the others, processes take turns
+//!   to remove what they find.
+//! * **The bucket** is an ordinary one: `nats kv get exams Session_ES…` shows a document as plain JSON. When it was made,
+//!   written, and expires stands in headers. What `nats kv put` writes is a document like others, if it is a JSON object.
+//!   Two keys are the bucket's own: `=clock` and `=sweep`.
+//!
+//! # Permissions
+//!
+//! A client publishes to `$KV.<bucket>.>`, `$JS.API.STREAM.INFO.KV_<bucket>`, `$JS.API.STREAM.MSG.GET.KV_<bucket>`,
+//! `$JS.API.STREAM.PURGE.KV_<bucket>`, `$JS.API.CONSUMER.*.KV_<bucket>.>` and `$JS.API.CONSUMER.*.KV_<bucket>`,
+//! `$JS.API.CONSUMER.MSG.NEXT.KV_<bucket>.*`, and where it may make the bucket, `$JS.API.STREAM.CREATE.KV_<bucket>`. It subscribes
+//! to `sp.kv.<bucket>.>` and `_INBOX.>`.
 
+mod api;
+mod bucket;
+mod clock;
+mod connecting;
+mod core;
+mod failure;
+mod hub;
+mod keeping;
+mod link;
+mod listing;
+mod message;
+mod names;
+mod opening;
 mod options;
+mod sweeping;
+mod writes;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio::task::JoinSet;
 
 pub use options::{NatsOptions, Storage};
 
+use self::core::Core;
 use super::{Backend, BackendError, Directory, Facts, Revision, Stored, Watch, Write, Written};
 use crate::id::DocumentId;
+use names::Key;
 
-/// Documents in a JetStream bucket, shared by every clone and every process that opens the same bucket.
+/// Documents in a JetStream bucket, shared by every clone and by every process that opens the same bucket. See
+/// [the module](self).
+///
+/// Clones share one connection, which ends when the last of them and their last watch are gone.
 #[derive(Clone, Debug)]
 pub struct Nats {
-    bucket: std::sync::Arc<str>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    core: Arc<Core>,
+    document_bytes_max: usize,
+    /// Emptied by closing; dropped, they end.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Nats {
@@ -24,46 +98,48 @@ impl Nats {
     /// The name of the bucket.
     #[must_use]
     pub fn bucket(&self) -> &str {
-        &self.bucket
+        self.shared.core.names.bucket()
     }
 
-    /// Sends what was accepted, and ends every watch and task of all clones.
-    pub async fn close(self) {}
-
-    async fn open_with(options: NatsOptions) -> Result<Self, BackendError> {
-        let _ = (options.servers, options.replicas, options.storage, options.create, options.login);
-        Err(not_yet())
-    }
-}
-
-fn not_yet() -> BackendError {
-    BackendError::Unavailable {
-        doing: "opening the bucket".into(),
-        why: "not built yet".into(),
-        source: None,
+    /// Sends what was accepted, and ends every call and every watch, for all clones.
+    pub async fn close(self) {
+        let tasks = std::mem::take(&mut *self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(tasks);
+        self.shared.core.hub.close();
+        self.shared.core.link.close().await;
     }
 }
 
 #[async_trait]
 impl Backend for Nats {
     fn facts(&self) -> Facts {
-        Facts::new("nats")
+        Facts { document_bytes_max: self.shared.document_bytes_max, ..Facts::new("nats") }
     }
 
-    async fn read(&self, _: &DocumentId) -> Result<Option<Stored>, BackendError> {
-        Err(not_yet())
+    async fn read(&self, id: &DocumentId) -> Result<Option<Stored>, BackendError> {
+        let core = &self.shared.core;
+        let found = core.read(&Key::of(id)).await?;
+        Ok(core.without_expired(found).stored)
     }
 
-    async fn write(&self, _: &DocumentId, _: Write) -> Result<Written, BackendError> {
-        Err(not_yet())
+    async fn write(&self, id: &DocumentId, write: Write) -> Result<Written, BackendError> {
+        let (size_bytes, limit_bytes) = (write.document.to_json().len(), self.shared.document_bytes_max);
+        if size_bytes > limit_bytes {
+            return Err(BackendError::TooLarge { size_bytes, limit_bytes });
+        }
+        writes::write(&self.shared.core, &Key::of(id), &write).await
     }
 
-    async fn remove(&self, _: &DocumentId, _: Option<Revision>) -> Result<bool, BackendError> {
-        Err(not_yet())
+    async fn remove(&self, id: &DocumentId, expect: Option<Revision>) -> Result<bool, BackendError> {
+        writes::remove(&self.shared.core, &Key::of(id), expect).await
     }
 
-    async fn watch(&self, _: &DocumentId) -> Result<Watch, BackendError> {
-        Err(not_yet())
+    async fn watch(&self, id: &DocumentId) -> Result<Watch, BackendError> {
+        let (core, key) = (&self.shared.core, Key::of(id));
+        let (watching, subscription) = core.hub.join(&key);
+        core.subscribe(&key, &subscription).await?;
+        core.read(&key).await?;
+        Ok(Box::pin(watching.keeping(self.shared.clone())))
     }
 
     fn directory(&self) -> Option<&dyn Directory> {
@@ -73,7 +149,7 @@ impl Backend for Nats {
 
 #[async_trait]
 impl Directory for Nats {
-    async fn list(&self, _: Option<&DocumentId>, _: usize) -> Result<Vec<DocumentId>, BackendError> {
-        Err(not_yet())
+    async fn list(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<DocumentId>, BackendError> {
+        listing::list(&self.shared.core, after, limit).await
     }
 }

@@ -1,6 +1,8 @@
 //! What the tests of the client share: short names, the store behind a link that can fail, and original-style writers.
 
 mod link;
+#[cfg(feature = "nats")]
+pub(crate) mod nats;
 mod tokens;
 
 use std::fmt::Display;

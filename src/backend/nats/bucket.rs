@@ -1,0 +1,201 @@
+//! The bucket: a stream with the settings of a key-value bucket, made when missing and checked when present.
+//!
+//! It is made as a stream, because the requests for streams are the same in every server.
+
+use super::api::{Config, Republish, Stream, request};
+use super::core::Core;
+use super::failure::{Failure, code};
+use super::names::Names;
+use super::options::Storage;
+use crate::backend::BackendError;
+
+/// What a bucket has to be like.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) replicas: usize,
+    pub(super) storage: Storage,
+    pub(super) create: bool,
+}
+
+impl Wanted {
+    /// The bucket's settings where it is made here.
+    fn config(&self, names: &Names) -> Config {
+        Config {
+            name: names.stream(),
+            subjects: vec![format!("$KV.{}.>", names.bucket())],
+            retention: "limits".into(),
+            discard: "new".into(),
+            storage: storage(self.storage).into(),
+            num_replicas: self.replicas,
+            max_msgs_per_subject: 1,
+            max_msg_size: -1,
+            max_age: 0,
+            max_msgs: -1,
+            max_bytes: -1,
+            max_consumers: -1,
+            republish: Some(republish(names)),
+            sealed: false,
+            deny_delete: true,
+            allow_rollup_hdrs: true,
+        }
+    }
+}
+
+const fn storage(storage: Storage) -> &'static str {
+    match storage {
+        Storage::File => "file",
+        Storage::Memory => "memory",
+    }
+}
+
+/// Changes are repeated in shards: which one, the server reckons from the key. A process subscribes to the shards of
+/// the documents that it has open. One subscription per document would take 7 KiB each in the client crate (its channel
+/// begins with 32 messages), and one entry each in every server of the cluster; the whole bucket would bring every change
+/// to every process.
+fn republish(names: &Names) -> Republish {
+    Republish { src: names.republish_source(), dest: names.republish_destination(), headers_only: false }
+}
+
+/// The bucket's stream as it is.
+pub(super) async fn look(core: &Core) -> Result<Stream, Failure> {
+    core.ask(&format!("STREAM.INFO.{}", core.names.stream()), Vec::new(), core.link.deadline()).await
+}
+
+/// Finds the bucket or makes it. Several processes may do so at once: making what is there with the same settings
+/// changes nothing, and with others it is refused.
+///
+/// # Errors
+/// [`Opening::Later`] when it may work a moment later.
+pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Stream, Opening> {
+    let doing = || format!("opening the bucket `{}`", core.names.bucket());
+    let found = match look(core).await {
+        Err(failure) if failure.code() == Some(code::NO_STREAM) && wanted.create => make(core, wanted).await,
+        Err(failure) if failure.code() == Some(code::NO_STREAM) => {
+            return Err(Opening::Never(fatal(doing(), missing(&core.names, wanted))));
+        }
+        settled => settled,
+    };
+    let stream = found.map_err(|failure| cause(failure, &doing(), wanted))?;
+    let differences = differences(&stream.config, &wanted.config(&core.names), &core.names);
+    if differences.is_empty() {
+        return Ok(stream);
+    }
+    let why = format!("it has other settings than wanted: {}", differences.join("; "));
+    Err(Opening::Never(fatal(doing(), why)))
+}
+
+/// Why a bucket could not be opened.
+#[derive(Debug)]
+pub(super) enum Opening {
+    /// It may work a moment later.
+    Later(BackendError),
+    /// Somebody has to do something first.
+    Never(BackendError),
+}
+
+async fn make(core: &Core, wanted: &Wanted) -> Result<Stream, Failure> {
+    let config = request(&wanted.config(&core.names))?;
+    let path = format!("STREAM.CREATE.{}", core.names.stream());
+    match core.ask(&path, config, core.link.deadline()).await {
+        // Somebody else made it meanwhile, with other settings: they are told apart below.
+        Err(failure) if failure.code() == Some(code::STREAM_NAME_IN_USE) => look(core).await,
+        settled => settled,
+    }
+}
+
+fn fatal(doing: String, why: String) -> BackendError {
+    BackendError::Fatal { doing, why, source: None }
+}
+
+fn cause(failure: Failure, doing: &str, wanted: &Wanted) -> Opening {
+    let replicas = wanted.replicas;
+    match failure {
+        Failure::NoResponders => Opening::Later(fatal(
+            doing.into(),
+            "the server has no JetStream: start it with `nats-server -js`, or enable it for the account"
+                .into(),
+        )),
+        Failure::Refused(refusal) if refusal.err_code == code::NO_CLUSTER => Opening::Never(fatal(
+            doing.into(),
+            format!(
+                "{}: this server is in no cluster and cannot keep {replicas} replicas; start it in one, or ask for 1",
+                refusal.description
+            ),
+        )),
+        Failure::Refused(refusal) if refusal.err_code == code::NO_PEERS => Opening::Later(fatal(
+            doing.into(),
+            format!(
+                "{}: fewer than {replicas} servers of the cluster are up and have room; start more, or ask for fewer \
+                 replicas",
+                refusal.description
+            ),
+        )),
+        failure if failure.passes() => Opening::Later(failure.of_read(doing)),
+        failure => Opening::Never(failure.of_read(doing)),
+    }
+}
+
+/// How to make the bucket by hand.
+fn missing(names: &Names, wanted: &Wanted) -> String {
+    format!(
+        "there is none: open it with create(true), or run `nats kv add {} --history 1 --replicas {} --storage {} \
+         --republish-source '{}' --republish-destination '{}'`",
+        names.bucket(),
+        wanted.replicas,
+        storage(wanted.storage),
+        names.republish_source(),
+        names.republish_destination()
+    )
+}
+
+/// Each setting that would break a promise: its name, what was found, what is wanted, and the command that mends it.
+fn differences(found: &Config, wanted: &Config, names: &Names) -> Vec<String> {
+    let mut told = Vec::new();
+    let stream = names.stream();
+    let mut tell = |differs: bool, field: &str, found: &str, wanted: &str, option: &str| {
+        if differs {
+            let edit = format!("run `nats stream edit {stream} {option}`");
+            told.push(format!("{field} is {found}, wanted is {wanted}: {edit}"));
+        }
+    };
+    let (its, ours) = (found, wanted);
+    let per_subject = its.max_msgs_per_subject.to_string();
+    tell(
+        its.max_msgs_per_subject != 1,
+        "history (max_msgs_per_subject)",
+        &per_subject,
+        "1",
+        "--max-msgs-per-subject 1",
+    );
+    let (replicas, wanted) = (its.num_replicas.to_string(), ours.num_replicas.to_string());
+    tell(replicas != wanted, "replicas", &replicas, &wanted, &format!("--replicas {wanted}"));
+    tell(its.discard != ours.discard, "discard", &its.discard, "new", "--discard new");
+    let age = format!("{} ns", its.max_age);
+    tell(its.max_age != 0, "max_age", &age, "none, for it removes documents unasked", "--max-age 0");
+    tell(!its.deny_delete, "deny_delete", "false", "true", "--deny-delete");
+    tell(!its.allow_rollup_hdrs, "allow_rollup_hdrs", "false", "true", "--allow-rollup");
+    let repeated =
+        its.republish.as_ref().map_or("none".into(), |to| format!("`{}` to `{}`", to.src, to.dest));
+    let repeats = format!("`{}` to `{}`", names.republish_source(), names.republish_destination());
+    let option = format!(
+        "--republish-source '{}' --republish-destination '{}'",
+        names.republish_source(),
+        names.republish_destination()
+    );
+    tell(its.republish != ours.republish, "republish", &repeated, &repeats, &option);
+    // These cannot be changed once a stream is made.
+    for (differs, field, found, wanted) in [
+        (its.storage != ours.storage, "storage", its.storage.as_str(), ours.storage.as_str()),
+        (its.retention != ours.retention, "retention", its.retention.as_str(), "limits"),
+        (its.sealed, "sealed", "true", "false"),
+        (!its.subjects.contains(&ours.subjects[0]), "subjects", "others", ours.subjects[0].as_str()),
+    ] {
+        if differs {
+            told.push(format!(
+                "{field} is {found}, wanted is {wanted}: that cannot be changed; ask for the same, use another \
+                 bucket, or run `nats stream rm {stream}`, which deletes every document in it"
+            ));
+        }
+    }
+    told
+}

@@ -1,0 +1,93 @@
+//! From settings to a backend that works.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::api::Stream;
+use super::bucket::{self, Opening, Wanted};
+use super::clock::Clock;
+use super::connecting::{self, Places};
+use super::core::{Core, spread};
+use super::failure::Failure;
+use super::hub::Hub;
+use super::link::{self, Link};
+use super::names::Names;
+use super::options::NatsOptions;
+use super::{Nats, Shared, keeping};
+use crate::backend::BackendError;
+use crate::limits::{DOCUMENT_BYTES_MAX, NATS_DENIALS, NATS_HEADER_BYTES};
+
+impl Nats {
+    pub(super) async fn open_with(options: NatsOptions) -> Result<Self, BackendError> {
+        let names = Names::new(&options.bucket)?;
+        let places = Places::of(&options)?;
+        let deadline = Instant::now() + options.connect_within;
+        let (events, happened) = link::events();
+        let client = connecting::connect(&options, &places, events, deadline).await?;
+        let (deny, denied) = mpsc::channel(NATS_DENIALS);
+        let lost = |failure: Failure| failure.of_read("connecting to NATS");
+        let link = Link::over(client, happened, deny, options.reply_within).await.map_err(lost)?;
+        let core = Arc::new(Core { link, clock: Clock::start(), names, hub: Arc::new(Hub::default()) });
+        let wanted = Wanted { replicas: options.replicas, storage: options.storage, create: options.create };
+        let stream = bucket_of(&core, &wanted, deadline).await?;
+        let document_bytes_max = fitting(&core, stream.config.max_msg_size, options.document_bytes_max)?;
+        let mut tasks = keeping::begin(&core, stream.created, options.sweep_interval);
+        tasks.spawn(keeping::denials(Arc::downgrade(&core), denied));
+        Ok(Self { shared: Arc::new(Shared { core, document_bytes_max, tasks: Mutex::new(tasks) }) })
+    }
+}
+
+/// Finds or makes the bucket, trying again until `deadline` what may work a moment later.
+async fn bucket_of(core: &Core, wanted: &Wanted, deadline: Instant) -> Result<Stream, BackendError> {
+    loop {
+        let opened = match bucket::open(core, wanted).await {
+            Ok(stream) => set_clock(core).await.map(|()| stream),
+            Err(opening) => Err(opening),
+        };
+        let error = match opened {
+            Ok(stream) => return Ok(stream),
+            Err(Opening::Never(error)) => return Err(error),
+            Err(Opening::Later(error)) => error,
+        };
+        let pause = spread(Duration::from_millis(200));
+        if Instant::now() + pause >= deadline {
+            return Err(error);
+        }
+        sleep(pause).await;
+    }
+}
+
+/// The first write: it shows that the bucket has a leader. Who may not write goes by the local clock.
+async fn set_clock(core: &Core) -> Result<(), Opening> {
+    match core.set_clock().await {
+        Ok(()) | Err(Failure::Denied(_)) => Ok(()),
+        Err(failure) => {
+            let passes = failure.passes();
+            let error = failure.of_read(&format!("opening the bucket `{}`", core.names.bucket()));
+            Err(if passes { Opening::Later(error) } else { Opening::Never(error) })
+        }
+    }
+}
+
+/// The longest document: as asked for, or the default, or what the servers take where that is less.
+fn fitting(core: &Core, max_msg_size: i32, asked: Option<usize>) -> Result<usize, BackendError> {
+    let by_connection = core.link.client().max_payload();
+    let by_stream = usize::try_from(max_msg_size).unwrap_or(usize::MAX);
+    let taken = by_connection.min(by_stream).saturating_sub(NATS_HEADER_BYTES);
+    match asked {
+        Some(bytes) if bytes > taken => Err(BackendError::Fatal {
+            doing: format!("opening the bucket `{}`", core.names.bucket()),
+            why: format!(
+                "documents of {bytes} bytes do not fit: the server takes {by_connection} bytes in a message \
+                 (max_payload), the stream {max_msg_size} (max_msg_size, -1 for any), headers included; raise them or \
+                 ask for {taken} at most"
+            ),
+            source: None,
+        }),
+        Some(bytes) => Ok(bytes),
+        None => Ok(taken.min(DOCUMENT_BYTES_MAX)),
+    }
+}
