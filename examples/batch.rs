@@ -2,16 +2,17 @@
 //!
 //! `cargo run --example batch`
 
+mod store;
+
 use std::time::Duration;
 
 use serde_json::json;
-use sp_sync::backend::Memory;
 use sp_sync::{Batch, DocumentId, Identity, Result, SyncClient, extension};
 use tokio_stream::StreamExt as _;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let store = Memory::new();
+    let store = store::open().await?;
     let open = async |who: &str| {
         SyncClient::builder()
             .backend(store.clone())

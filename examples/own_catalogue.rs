@@ -21,8 +21,9 @@
 //! client.add_action(printer::Print { pages: 3, colour: None }).await?;
 //! ```
 
+mod store;
+
 use serde_json::json;
-use sp_sync::backend::Memory;
 use sp_sync::{Catalogue, DocumentId, Identity, SyncClient};
 use tokio_stream::StreamExt as _;
 
@@ -47,7 +48,7 @@ response.printed = { type = "int", required = true, doc = "Pages that came out."
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A wrong catalogue is told with line and column of every mistake.
     let catalogue = Catalogue::from_toml_str(CATALOGUE)?;
-    let store = Memory::new();
+    let store = store::open().await?;
     let open = async |who: &str| {
         SyncClient::builder()
             .backend(store.clone())

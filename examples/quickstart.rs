@@ -1,14 +1,15 @@
-//! The smallest whole program: one document in memory, a page that asks, an extension that answers.
+//! The smallest whole program: one document, in memory unless told otherwise, a page that asks, an extension that answers.
 //!
 //! `cargo run --example quickstart`
 
+mod store;
+
 use serde_json::json;
-use sp_sync::backend::Memory;
 use sp_sync::{DocumentId, Handlers, Identity, Result, SyncClient, extension};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let store = Memory::new();
+    let store = store::open().await?;
     let open = async |who: &str| {
         SyncClient::builder()
             .backend(store.clone())

@@ -2,14 +2,15 @@
 //!
 //! `cargo run --example request_response`
 
+mod store;
+
 use std::time::Duration;
 
-use sp_sync::backend::Memory;
 use sp_sync::{DocumentId, Error, Failure, Handlers, Identity, Result, Settings, SyncClient, extension};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let store = Memory::new();
+    let store = store::open().await?;
     let open = async |who: &str| {
         SyncClient::builder()
             .backend(store.clone())

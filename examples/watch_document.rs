@@ -2,9 +2,10 @@
 //!
 //! `cargo run --example watch_document`
 
+mod store;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sp_sync::backend::Memory;
 use sp_sync::{DocumentId, Identity, Result, SyncClient};
 use tokio_stream::StreamExt as _;
 
@@ -18,7 +19,7 @@ struct Session {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let store = Memory::new();
+    let store = store::open().await?;
     let open = async |who: &str| {
         SyncClient::builder()
             .backend(store.clone())

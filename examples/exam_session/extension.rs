@@ -97,7 +97,9 @@ impl Process {
         hangs_at: Option<&str>,
     ) -> Outcome<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(&session.file).args(hangs_at).stdout(Stdio::piped()).kill_on_drop(true);
+        // In the environment, where nobody else sees a password that the address may have.
+        command.env("SP_SYNC_BACKEND", &session.address).arg(session.document.as_str()).args(hangs_at);
+        command.stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn()?;
         stage.say(name, format!("starts as process {}", child.id().unwrap_or_default()));
         let output = child.stdout.take().ok_or("the process has no output")?;

@@ -1,7 +1,10 @@
 //! One exam session, told by those who take part in it: the student's page, the browser extension, a proctor and the
-//! back end. Each has its own connection to one file; the extension is a process of its own, and is killed twice.
+//! back end. Each has its own connection to one store; the extension is a process of its own, and is killed twice.
 //!
 //! `cargo run --features embedded --example exam_session`
+//!
+//! The store is a new file, or what the variable `SP_SYNC_BACKEND` names: another file, or a bucket of NATS JetStream
+//! (`nats://127.0.0.1:4222/demo`, with the feature `nats`).
 
 mod extension;
 mod parties;
@@ -21,17 +24,15 @@ async fn main() -> Outcome {
     let mut arguments = std::env::args().skip(1);
     match arguments.next() {
         // This very program, started anew as the extension's process.
-        Some(file) => extension::run(&Session::at(file.into())?, arguments.next().as_deref()).await,
+        Some(document) => extension::run(&Session::of(&document)?, arguments.next().as_deref()).await,
         None => exam().await,
     }
 }
 
 async fn exam() -> Outcome {
-    let directory = std::env::temp_dir().join(format!("sp-sync-exam-{}", std::process::id()));
-    std::fs::create_dir_all(&directory)?;
-    let session = Session::at(directory.join("exam.db"))?;
+    let session = Session::new()?;
     let stage = Stage::new();
-    println!("One exam session: the document {} in {}\n", session.document, session.file.display());
+    println!("One exam session: the document {} in {}\n", session.document, session.store);
 
     let mut back_end = parties::BackEnd::enter(&stage, &session).await?;
     let proctor = parties::Proctor::enter(&stage, &session).await?;
@@ -74,10 +75,10 @@ async fn exam() -> Outcome {
     back_end.leaves().await?;
 
     proof::show(&stage, &session, &seen).await?;
-    let file = session.file.display();
-    println!("\nThe file stays for you to look at; when you have, delete {}:", directory.display());
-    println!("    sp-sync docs --store {file}");
-    println!("    sp-sync get {} --store {file}", session.document);
+    let store = &session.store;
+    println!("\nThe document stays for you to look at, in {store}:");
+    println!("    sp-sync docs --store {store}");
+    println!("    sp-sync get {} --store {store}", session.document);
     println!("(In a clone, `cargo run --features cli --` stands for `sp-sync`.)");
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! What the story has shown, checked against the reopened file and what the extension's processes said.
+//! What the story has shown, checked against the reopened store and what the extension's processes said.
 
-use sp_sync::backend::{Backend as _, Embedded, Revision};
+use sp_sync::backend::{Backend as _, BackendUrl, Revision};
 
 use crate::stage::{Deed, Outcome, Session, Stage};
 
 pub(crate) async fn show(stage: &Stage, session: &Session, seen: &[Revision]) -> Outcome {
-    println!("\n── Proof, from the file opened once more and from what the processes did");
-    let store = Embedded::open(&session.file).await?;
+    println!("\n── Proof, from the store opened once more and from what the processes did");
+    let store = session.store.open().await?;
     let stored = store.read(&session.document).await?.ok_or("the document is gone")?;
     let deeds = stage.deeds();
 
@@ -48,10 +48,12 @@ pub(crate) async fn show(stage: &Stage, session: &Session, seen: &[Revision]) ->
     );
     check("the proctor never saw a revision go back", seen.is_sorted());
     check("the proctor saw the newest one", seen.last() == Some(&stored.revision));
-    store.close().await;
-    let file = rusqlite::Connection::open(&session.file)?;
-    let integrity: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-    check("the file is whole, after two kills (SQLite's integrity check)", integrity == "ok");
+    drop(store);
+    if let BackendUrl::File(path) = &session.store {
+        let file = rusqlite::Connection::open(path)?;
+        let integrity: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        check("the file is whole, after two kills (SQLite's integrity check)", integrity == "ok");
+    }
     Ok(())
 }
 

@@ -1,33 +1,49 @@
 //! Where the session takes place, and who says what when.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use sp_sync::backend::Embedded;
+use sp_sync::backend::BackendUrl;
 use sp_sync::{DocumentId, Identity, SyncClient};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// One session of one student, in one file.
+/// One session of one student, in one store.
 #[derive(Clone)]
 pub(crate) struct Session {
-    pub(crate) file: PathBuf,
+    /// Where the store is; there may be a password in it.
+    pub(crate) address: String,
+    /// The same, read: shown without one.
+    pub(crate) store: BackendUrl,
     pub(crate) document: DocumentId,
 }
 
 impl Session {
-    pub(crate) fn at(file: PathBuf) -> Outcome<Self> {
-        Ok(Self { file, document: DocumentId::session("ES0123456789abcdef0123456789abcdef")? })
+    /// A new one.
+    pub(crate) fn new() -> Outcome<Self> {
+        Self::of(DocumentId::session(&format!("ES{}", Uuid::new_v4().simple()))?.as_str())
     }
 
-    /// Opens the file and the document: every party for itself.
+    /// That of this document.
+    pub(crate) fn of(document: &str) -> Outcome<Self> {
+        let address = match std::env::var("SP_SYNC_BACKEND") {
+            Ok(address) => address,
+            Err(_) => {
+                let file = std::env::temp_dir().join(format!("sp-sync-exam-{}.db", std::process::id()));
+                format!("file:{}", file.display())
+            }
+        };
+        Ok(Self { store: address.parse()?, address, document: DocumentId::new(document)? })
+    }
+
+    /// Opens the store and the document: every party for itself.
     pub(crate) async fn join(&self, identity: &str) -> Outcome<SyncClient> {
         let client = SyncClient::builder()
-            .backend(Embedded::open(&self.file).await?)
+            .backend(self.store.open().await?)
             .document_id(self.document.clone())
             .identity(Identity::new(identity)?)
             .initial_data(json!({ "reliableConnection": true }))

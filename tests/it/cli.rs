@@ -171,8 +171,16 @@ fn what_is_wrong_is_said_with_its_status_and_without_values() {
         ("clear exam nobody", 1, "no executor `nobody`"),
         ("withdraw exam nothing", 1, "no waiting action has this id"),
         ("take exam extension --wait 0.1", 3, "no action for `extension` within 100ms: nothing waits"),
-        ("docs --store nats://server", 2, "`nats:` is not supported here"),
-        ("docs --store memory:", 2, "`memory:` is not supported here"),
+        (
+            "docs --store redis://server",
+            2,
+            "--store: invalid address of a backend: `redis:`: no backend has this",
+        ),
+        ("docs --store nats://u:s3cret@h:port", 2, "server 1: the port is no number"),
+        ("docs --store wss://u:s3cret@h", 2, "the access token says who asks"),
+        ("docs --store wss://127.0.0.1:1", 2, "give --token-file FILE, or SP_SYNC_TOKEN"),
+        ("docs --store nats://127.0.0.1:1 --creds a --nkey b", 2, "give one of them"),
+        ("docs --store nats://127.0.0.1:1 --nkey no-such", 1, "no-such: cannot be read"),
         (
             "get ES0123456789abcdef0123456789abcdef",
             2,

@@ -22,10 +22,18 @@ fn built(name: &str) -> Option<PathBuf> {
 
 /// Runs an example and looks for words in what it prints.
 fn says(name: &str, expected: &[&str]) {
+    says_at(name, None, expected);
+}
+
+/// The same with its documents at an address.
+fn says_at(name: &str, backend: Option<&str>, expected: &[&str]) {
     let Some(path) = built(name) else { return };
-    let scratch = std::env::temp_dir().join(format!("sp-sync-example-{name}-{}", std::process::id()));
+    let scratch =
+        std::env::temp_dir().join(format!("sp-sync-example-{name}-{}", uuid::Uuid::new_v4().simple()));
     std::fs::create_dir_all(&scratch).unwrap();
-    let output = Command::new(path).env("TMPDIR", &scratch).output().unwrap();
+    let mut command = Command::new(path);
+    command.env("TMPDIR", &scratch).env_remove("SP_SYNC_BACKEND");
+    let output = command.envs(backend.map(|address| ("SP_SYNC_BACKEND", address))).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     for words in expected {
@@ -73,4 +81,20 @@ fn exam_session_proves_its_checklist() {
         "exam_session",
         &["waits one lease", "ended exactly once", "✓ lockScreen outlived", "✓ the file is whole"],
     );
+}
+
+#[cfg(feature = "embedded")]
+#[tokio::test]
+async fn examples_keep_their_documents_where_they_are_told() {
+    let scratch = crate::embedded::Scratch::new();
+    let address = format!("file:{}", scratch.file().display());
+    if built("batch").is_none() {
+        return;
+    }
+    says_at("batch", Some(&address), &["refused as a whole"]);
+    says_at("quickstart", Some(&address), &["the extension counts 2 displays"]);
+    says_at("exam_session", Some(&address), &["✓ the file is whole", &address]);
+    let store = sp_sync::backend::from_url(&address).await.unwrap();
+    let names = store.directory().unwrap().list(None, 10).await.unwrap();
+    assert_eq!(names.len(), 2, "{names:?}");
 }

@@ -9,6 +9,8 @@ mod catalogue;
 mod claims;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "cli", feature = "server"))]
+mod cluster;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod corpus;

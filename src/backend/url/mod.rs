@@ -88,6 +88,12 @@ impl BackendUrl {
             }
             #[cfg(not(feature = "embedded"))]
             Self::File(_) => Err(not_built("file:", "embedded")),
+            #[cfg(feature = "nats")]
+            Self::Nats(url) => {
+                let nats = url.options().open().await;
+                Ok(Arc::new(nats.map_err(|error| error.into_error_of("nats", &"opening the bucket"))?))
+            }
+            #[cfg(not(feature = "nats"))]
             Self::Nats(_) => Err(not_built("nats:", "nats")),
             #[cfg(feature = "remote")]
             Self::Service(service) => Ok(Arc::new(service.builder().build()?)),
@@ -166,7 +172,7 @@ fn invalid(why: String) -> Error {
 }
 
 /// Whoever built the program can mend it.
-#[allow(dead_code, reason = "with every feature there is nothing that was not built")]
+#[cfg(not(all(feature = "embedded", feature = "nats", feature = "remote")))]
 fn not_built(form: &str, feature: &str) -> Error {
     invalid(format!("`{form}` needs the feature `{feature}`, without which this program was built"))
 }

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
+use crate::limits::{NATS_BUCKET, NATS_BUCKET_CHARS_MAX};
 use crate::percent;
-
-/// The bucket where none is named.
-const BUCKET: &str = "sp-sync";
 
 /// NATS: where servers listen unless told otherwise.
 const PORT: u16 = 4222;
@@ -63,6 +61,23 @@ impl NatsUrl {
         self.replicas
     }
 
+    /// The settings that the address says; the others are the usual ones.
+    #[cfg(feature = "nats")]
+    pub fn options(&self) -> crate::backend::nats::NatsOptions {
+        let mut options = crate::backend::Nats::options().bucket(&self.bucket).tls_required(self.tls);
+        for server in &self.servers {
+            options = options.server(server);
+        }
+        if let Some(replicas) = self.replicas {
+            options = options.replicas(replicas);
+        }
+        match &self.login {
+            None => options,
+            Some(Login::Token(token)) => options.token(token),
+            Some(Login::User { name, password }) => options.user_and_password(name, password),
+        }
+    }
+
     /// Whether it has a login.
     #[must_use]
     pub fn has_login(&self) -> bool {
@@ -114,9 +129,9 @@ pub(super) fn check_host(text: &str) -> Result<Option<u16>, String> {
 fn named(bucket: &str) -> Result<String, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match bucket.trim_end_matches('/') {
-        "" => Ok(BUCKET.to_owned()),
-        bucket if bucket.chars().all(good) => Ok(bucket.to_owned()),
-        _ => Err("a bucket's name has letters, digits, `-` and `_` only".into()),
+        "" => Ok(NATS_BUCKET.to_owned()),
+        bucket if bucket.len() <= NATS_BUCKET_CHARS_MAX && bucket.chars().all(good) => Ok(bucket.to_owned()),
+        _ => Err(format!("a bucket's name has 1 to {NATS_BUCKET_CHARS_MAX} letters, digits, `-` and `_`")),
     }
 }
 
@@ -150,5 +165,28 @@ impl fmt::Debug for NatsUrl {
             .field("replicas", &self.replicas)
             .field("login", &login)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C64: a login is for the server alone.
+    #[test]
+    fn a_login_is_read_with_its_codes_and_never_shown() {
+        let read = |rest: &str| NatsUrl::read("nats", rest).unwrap();
+        let url = read("//ana:p%40ss%2Fw%3Ard@h:1/b");
+        let login = Login::User { name: "ana".into(), password: "p@ss/w:rd".into() };
+        assert!(url.login.as_ref() == Some(&login));
+        assert!(read("//s3cret@h").login == Some(Login::Token("s3cret".into())));
+        for url in [url, read("//s3cret@h:1,i:2")] {
+            let shown = format!("{url} {url:?}");
+            assert!(url.has_login() && shown.contains("h:1") && shown.contains("[redacted]"), "{shown}");
+            assert!(
+                !shown.contains("ss/w") && !shown.contains("s3cret") && !shown.contains("ana"),
+                "{shown}"
+            );
+        }
     }
 }

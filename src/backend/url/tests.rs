@@ -43,18 +43,6 @@ fn servers_of_nats_have_a_port_and_a_bucket_also_when_none_is_named() {
 }
 
 #[test]
-fn a_login_is_read_with_its_codes_and_never_shown() {
-    let url = nats("nats://ana:p%40ss%2Fw%3Ard@h:1/b");
-    let login = Login::User { name: "ana".into(), password: "p@ss/w:rd".into() };
-    assert!(url.login.as_ref() == Some(&login));
-    assert!(nats("nats://s3cret@h").login == Some(Login::Token("s3cret".into())));
-    for url in [url, nats("nats://s3cret@h:1,i:2")] {
-        let shown = format!("{url} {url:?} {:?}", BackendUrl::Nats(url.clone()));
-        assert!(!shown.contains("ss/w") && !shown.contains("s3cret") && !shown.contains("ana"), "{shown}");
-    }
-}
-
-#[test]
 fn services_are_where_their_address_says_or_at_the_usual_door() {
     for (text, endpoint, base) in [
         ("ws://127.0.0.1:9080", "ws://127.0.0.1:9080/v3/wsconnect", None),

@@ -36,7 +36,7 @@ pub(crate) struct Add {
     /// {"action":"openExam","examURL":"https://exam.example.com/"}; `-` reads the standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "action")]
     batch: Option<String>,
-    /// Make the file of --store if it is missing.
+    /// Make the store, a file or a bucket, if it is missing.
     #[arg(long)]
     create: bool,
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(crate) async fn run(arguments: &Add) -> Outcome<()> {
     let access = if arguments.create { Access::Create } else { Access::Write };
-    let store = arguments.common.open(access).await?;
+    let store = arguments.common.open(access, Some(&arguments.document)).await?;
     let asked = Asked::of(arguments, &store)?;
     let client = store.connect(&arguments.document).await?;
     let done = match asked {

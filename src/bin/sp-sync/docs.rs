@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 use sp_sync::DocumentId;
-use sp_sync::backend::{Backend as _, Stored};
+use sp_sync::backend::Stored;
 use sp_sync::document::Document;
 
-use crate::output::{Outcome, counted};
+use crate::output::{Outcome, Problem, counted};
 use crate::store::{Access, Common, Store};
 
 /// Names read at once.
@@ -18,14 +18,17 @@ pub(crate) struct Docs {
 }
 
 pub(crate) async fn run(arguments: &Docs) -> Outcome<()> {
-    let store = arguments.common.open(Access::Read).await?;
+    let store = arguments.common.open(Access::Read, None).await?;
     let listed = list(&store).await;
     store.close().await;
     listed
 }
 
 async fn list(store: &Store) -> Outcome<()> {
-    let Some(directory) = store.backend().directory() else { return Ok(()) };
+    let Some(directory) = store.backend().directory() else {
+        let why = "has no list of its documents: ask for one by its name (`sp-sync get DOC`)";
+        return Err(Problem::Failed(format!("{} {why}", store.place())));
+    };
     let (mut after, mut shown): (Option<DocumentId>, usize) = (None, 0);
     loop {
         let names = directory.list(after.as_ref(), PAGE).await?;

@@ -19,7 +19,7 @@ pub(crate) struct Get {
 }
 
 pub(crate) async fn run(arguments: &Get) -> Outcome<()> {
-    let store = arguments.common.open(Access::Read).await?;
+    let store = arguments.common.open(Access::Read, Some(&arguments.document)).await?;
     let shown = match store.read(&arguments.document).await {
         Ok(stored) => show(&store, arguments, &stored),
         Err(problem) => Err(problem),

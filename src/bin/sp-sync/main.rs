@@ -6,6 +6,7 @@ mod codegen;
 mod docs;
 mod get;
 mod output;
+mod place;
 mod queue;
 #[cfg(feature = "server")]
 mod serve;

@@ -170,3 +170,9 @@ fn redact(catalogue: &Catalogue, element: &mut Value) {
 pub(crate) fn counted(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
+
+/// What whoever gave the command should know, though it goes on.
+pub(crate) fn caution(text: &str) {
+    // Where the standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
+}

@@ -43,7 +43,7 @@ pub(crate) struct Clear {
 }
 
 pub(crate) async fn run(arguments: &Queue) -> Outcome<()> {
-    let store = arguments.common.open(Access::Read).await?;
+    let store = arguments.common.open(Access::Read, Some(&arguments.document)).await?;
     let stored = store.read(&arguments.document).await?;
     let document = &stored.document;
     let mut executors = executors(&store, document);
@@ -158,7 +158,7 @@ fn show_waiting(output: &Output, executor: &str, place: usize, item: &Item) -> O
 }
 
 pub(crate) async fn withdraw(arguments: &Withdraw) -> Outcome<()> {
-    let store = arguments.common.open(Access::Write).await?;
+    let store = arguments.common.open(Access::Write, Some(&arguments.document)).await?;
     let client = store.connect_existing(&arguments.document).await?;
     let withdrawn = client.withdraw(&arguments.id.as_str().into()).await?;
     leave(client).await?;
@@ -173,7 +173,7 @@ pub(crate) async fn withdraw(arguments: &Withdraw) -> Outcome<()> {
 }
 
 pub(crate) async fn clear(arguments: &Clear) -> Outcome<()> {
-    let store = arguments.common.open(Access::Write).await?;
+    let store = arguments.common.open(Access::Write, Some(&arguments.document)).await?;
     let client = store.connect_existing(&arguments.document).await?;
     let revision = client.clear_actions(arguments.executor.as_str()).await?;
     leave(client).await?;

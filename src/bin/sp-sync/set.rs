@@ -21,7 +21,7 @@ pub(crate) struct Set {
     /// Keys and values as a JSON object; `-` reads it from the standard input.
     #[arg(long, value_name = "JSON", conflicts_with = "entries")]
     data: Option<String>,
-    /// Make the file of --store if it is missing.
+    /// Make the store, a file or a bucket, if it is missing.
     #[arg(long)]
     create: bool,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) struct Unset {
 pub(crate) async fn set(arguments: &Set) -> Outcome<()> {
     let data = arguments.data()?;
     let access = if arguments.create { Access::Create } else { Access::Write };
-    let store = arguments.common.open(access).await?;
+    let store = arguments.common.open(access, Some(&arguments.document)).await?;
     let is_new = store.find(&arguments.document).await?.is_none();
     let client = store.connect(&arguments.document).await?;
     let revision = match data.as_object().is_some_and(Map::is_empty) {
@@ -73,7 +73,7 @@ impl Set {
 }
 
 pub(crate) async fn unset(arguments: &Unset) -> Outcome<()> {
-    let store = arguments.common.open(Access::Write).await?;
+    let store = arguments.common.open(Access::Write, Some(&arguments.document)).await?;
     let client = store.connect_existing(&arguments.document).await?;
     let revision = client.unset(arguments.keys.clone()).await?;
     leave(client).await?;

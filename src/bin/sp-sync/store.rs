@@ -1,23 +1,35 @@
-//! Where documents are, and how a command gets at one.
+//! The store of a command on documents, and how it gets at one of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use sp_sync::backend::{Backend as _, Embedded, Stored};
+use sp_sync::backend::{Backend, BackendUrl, Embedded, ServiceUrl, Stored};
+use sp_sync::token::{HttpTokens, Token, TokenProvider};
 use sp_sync::{Catalogue, DocumentId, Identity, SyncClient};
+use tokio::task::JoinHandle;
 
-use crate::output::{Outcome, Output, Problem};
+use crate::output::{Outcome, Output, Problem, caution};
+use crate::place::{Address, Login, Open, secret};
 use crate::words::told;
 
 /// What every command on documents takes.
 #[derive(clap::Args)]
 pub(crate) struct Common {
-    /// Where the documents are: the path of a file, which other processes may use at the same time.
-    #[arg(long, env = "SP_SYNC_STORE", value_name = "FILE", value_parser = Place::parse)]
-    store: Place,
+    /// Where the documents are: the path of a file, which other processes may use at the same time, or an address:
+    /// file:PATH, nats://HOST:PORT/BUCKET, and wss://HOST or https://HOST for a Sync service.
+    #[arg(long, env = "SP_SYNC_STORE", hide_env_values = true, value_name = "STORE", value_parser = Address::URL_OR_PATH)]
+    store: BackendUrl,
+    #[command(flatten)]
+    login: Login,
+    /// A file with the token for a Sync service: for wss:// an access token, for https:// the one that the service exchanges
+    /// for access tokens. Without it: the variable SP_SYNC_TOKEN.
+    #[arg(long, env = "SP_SYNC_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Write one JSON value per line, for programs.
     #[arg(long)]
     json: bool,
-    /// Who this is, for the other parties: it stands in the claims of actions taken here.
+    /// Who this is, for the other parties and for a Sync service: it stands in the claims of actions taken here.
     #[arg(long, value_name = "NAME", default_value = "sp-sync")]
     identity: String,
     /// A catalogue of your own, a TOML file. Without it: the one of this crate.
@@ -28,26 +40,6 @@ pub(crate) struct Common {
     show_sensitive: bool,
 }
 
-/// Where documents are.
-#[derive(Clone, Debug)]
-enum Place {
-    File(PathBuf),
-}
-
-impl Place {
-    /// The one place that knows the forms of `--store`.
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            _ if text.is_empty() => Err("it is empty: give the path of a file".into()),
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.trim_start_matches("//").into())),
-            Some((scheme, rest)) if rest.starts_with("//") || scheme == "memory" => {
-                Err(format!("`{scheme}:` is not supported here: give the path of a file, or file:PATH"))
-            }
-            _ => Ok(Self::File(text.into())),
-        }
-    }
-}
-
 /// What a command is going to do with the store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -55,50 +47,127 @@ pub(crate) enum Access {
     Read,
     /// Write into a store that exists.
     Write,
-    /// Write, and make the file if it is missing.
+    /// Write, and make the file or the bucket if it is missing.
     Create,
 }
 
 /// A store that is open, and how to speak about it.
 pub(crate) struct Store {
-    embedded: Embedded,
+    open: Open,
+    /// Where it is, for messages.
+    place: String,
     pub(crate) catalogue: Catalogue,
     pub(crate) output: Output,
     identity: Identity,
+    /// Keeps the access token fresh.
+    renewing: Option<JoinHandle<()>>,
 }
 
 impl Common {
-    pub(crate) async fn open(&self, access: Access) -> Outcome<Store> {
+    /// Opens the store to work on one document, or, without one, on all of them.
+    pub(crate) async fn open(&self, access: Access, document: Option<&DocumentId>) -> Outcome<Store> {
         let catalogue = match &self.catalogue {
             Some(path) => crate::catalogue::read(path)?,
             None => Catalogue::proctoring().clone(),
         };
         let identity = Identity::new(&self.identity).map_err(|error| Problem::Usage(error.to_string()))?;
-        let Place::File(path) = &self.store;
-        if access != Access::Create && !path.exists() {
-            let file = path.display();
-            return Err(Problem::Failed(format!(
-                "there is no file {file}: look at --store, or make it with `sp-sync set DOC --create --store {file}`"
-            )));
-        }
-        // Nothing was ever stored there. Whoever only reads could not even open it, and writing would make a store of it.
-        if access != Access::Create && path.metadata().is_ok_and(|found| found.is_file() && found.len() == 0)
-        {
-            let file = path.display();
-            return Err(Problem::Failed(format!(
-                "the file {file} is empty: `sp-sync set DOC --create --store {file}` makes a store of it"
-            )));
-        }
-        let options = Embedded::options().create(access == Access::Create).read_only(access == Access::Read);
-        let embedded = options.open(path).await?;
+        let mut renewing = None;
+        let (open, place) = match &self.store {
+            BackendUrl::File(path) => (file(path, access).await?, path.display().to_string()),
+            BackendUrl::Memory => {
+                caution("memory: is empty at the beginning, and what is written there is gone at the end");
+                (Open::memory(), self.store.to_string())
+            }
+            BackendUrl::Nats(url) => {
+                let options = self.login.bucket(url)?.create(access == Access::Create);
+                (Open::nats(options).await?, self.store.to_string())
+            }
+            BackendUrl::Service(url) => {
+                let open = Open::service(self.login.service(url)?);
+                let tokens = self.tokens(url, &identity, document)?;
+                renewing = Some(present(open.backend().clone(), tokens).await?);
+                (open, self.store.to_string())
+            }
+            other => return Err(Problem::Usage(format!("--store: {other} is not supported here"))),
+        };
         let output = Output::new(self.json, self.show_sensitive, &catalogue);
-        Ok(Store { embedded, catalogue, output, identity })
+        Ok(Store { open, place, catalogue, output, identity, renewing })
+    }
+
+    /// Where access tokens for a service come from.
+    fn tokens(
+        &self,
+        url: &ServiceUrl,
+        identity: &Identity,
+        document: Option<&DocumentId>,
+    ) -> Outcome<Arc<dyn TokenProvider>> {
+        let token = match (&self.token_file, std::env::var("SP_SYNC_TOKEN")) {
+            (Some(path), _) => Token::new(secret(path)?),
+            (None, Ok(token)) if !token.is_empty() => Token::new(token),
+            _ => {
+                let why = "a Sync service asks for a token: give --token-file FILE, or SP_SYNC_TOKEN";
+                return Err(Problem::Usage(why.into()));
+            }
+        };
+        let (Some(base_uri), Some(document)) = (url.base_uri(), document) else { return Ok(Arc::new(token)) };
+        let tokens = HttpTokens::builder(base_uri, token).identity(identity.clone());
+        let tokens = tokens.document_id(document.clone());
+        let tokens = match &self.login.ca {
+            Some(path) => tokens.ca_file(path),
+            None => tokens,
+        };
+        Ok(Arc::new(tokens.build()?))
     }
 }
 
+async fn file(path: &Path, access: Access) -> Outcome<Open> {
+    if access != Access::Create && !path.exists() {
+        let file = path.display();
+        return Err(Problem::Failed(format!(
+            "there is no file {file}: look at --store, or make it with `sp-sync set DOC --create --store {file}`"
+        )));
+    }
+    // Nothing was ever stored there. Whoever only reads could not even open it, and writing would make a store of it.
+    if access != Access::Create && path.metadata().is_ok_and(|found| found.is_file() && found.len() == 0) {
+        let file = path.display();
+        return Err(Problem::Failed(format!(
+            "the file {file} is empty: `sp-sync set DOC --create --store {file}` makes a store of it"
+        )));
+    }
+    let options = Embedded::options().create(access == Access::Create).read_only(access == Access::Read);
+    Open::file(path, options).await
+}
+
+/// Between two attempts to have a new token.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// Presents the first access token, and from then on a new one whenever the service says that it is about to end.
+async fn present(backend: Arc<dyn Backend>, tokens: Arc<dyn TokenProvider>) -> Outcome<JoinHandle<()>> {
+    if let Some(authenticated) = backend.authenticated() {
+        authenticated.install_token(&tokens.token().await?).await?;
+    }
+    Ok(tokio::spawn(async move {
+        let Some(authenticated) = backend.authenticated() else { return };
+        loop {
+            authenticated.token_about_to_end().await;
+            if let Ok(token) = tokens.token().await {
+                // Whether it is good shows in the next call.
+                let _ = authenticated.install_token(&token).await;
+            }
+            // Also where the provider has no other than the same again.
+            tokio::time::sleep(RENEW_EVERY).await;
+        }
+    }))
+}
+
 impl Store {
-    pub(crate) fn backend(&self) -> &Embedded {
-        &self.embedded
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &**self.open.backend()
+    }
+
+    /// Where it is, for messages.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// A document as it is stored now.
@@ -107,19 +176,23 @@ impl Store {
     }
 
     pub(crate) async fn find(&self, id: &DocumentId) -> Outcome<Option<Stored>> {
-        Ok(self.embedded.read(id).await?)
+        Ok(self.backend().read(id).await?)
     }
 
     pub(crate) fn missing(&self, id: &DocumentId) -> Problem {
-        let file = self.embedded.path().display();
+        let listed = match self.backend().directory() {
+            Some(_) => "`sp-sync docs` lists those there are, ",
+            None => "",
+        };
+        let place = &self.place;
         Problem::Failed(format!(
-            "there is no document `{id}` in {file}: `sp-sync docs` lists those there are, `sp-sync set {id}` makes it"
+            "there is no document `{id}` in {place}: {listed}`sp-sync set {id}` makes it"
         ))
     }
 
     /// A client of a document, which is made if it is missing.
     pub(crate) async fn connect(&self, id: &DocumentId) -> Outcome<SyncClient> {
-        let builder = SyncClient::builder().backend(self.embedded.clone()).document_id(id.clone());
+        let builder = SyncClient::builder().backend(self.open.backend().clone()).document_id(id.clone());
         let builder = builder.identity(self.identity.clone()).catalogue(self.catalogue.clone());
         Ok(builder.connect().await?)
     }
@@ -130,9 +203,14 @@ impl Store {
         self.connect(id).await
     }
 
-    /// Waits until the file is closed.
+    /// Waits until the store is closed.
     pub(crate) async fn close(self) {
-        self.embedded.close().await;
+        if let Some(renewing) = self.renewing {
+            renewing.abort();
+            // It holds the store until it has ended.
+            let _ = renewing.await;
+        }
+        self.open.close().await;
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: &Take) -> Outcome<()> {
         Some(text) => Some(response(text)?),
         None => None,
     };
-    let store = arguments.common.open(Access::Write).await?;
+    let store = arguments.common.open(Access::Write, Some(&arguments.document)).await?;
     if store.catalogue.executor(&arguments.executor).is_none() {
         let known: Vec<&str> = store.catalogue.executors().map(|executor| executor.name.as_str()).collect();
         let (given, known) = (&arguments.executor, known.join(", "));

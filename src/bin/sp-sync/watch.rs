@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use sp_sync::DocumentId;
-use sp_sync::backend::{Backend as _, Change, Stored};
+use sp_sync::backend::{Change, Stored};
 use tokio_stream::StreamExt as _;
 
 use crate::output::{Outcome, Problem};
@@ -22,7 +22,7 @@ pub(crate) struct Watch {
 
 /// Shows the present state, then every change until the document is removed or the command is interrupted.
 pub(crate) async fn run(arguments: &Watch) -> Outcome<()> {
-    let store = arguments.common.open(Access::Read).await?;
+    let store = arguments.common.open(Access::Read, Some(&arguments.document)).await?;
     store.read(&arguments.document).await?;
     let mut changes = store.backend().watch(&arguments.document).await?;
     let mut shown = Shown::default();

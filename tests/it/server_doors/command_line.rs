@@ -10,34 +10,34 @@ use super::{KEY, SECRET, SERVICE, keys_file, users_file};
 use crate::embedded::Scratch;
 
 /// A folder with the files of a server.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     scratch: Scratch,
 }
 
 /// A server that runs; killed when it is let go of.
-pub(super) struct Running {
-    pub(super) child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     out: BufReader<ChildStdout>,
     /// `http://127.0.0.1:…`.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// Everything it said before.
     said: String,
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let desk = Self { scratch: Scratch::new() };
         desk.write("keys.toml", &keys_file());
         desk.write("users.toml", &users_file());
         desk
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.scratch.file().with_file_name(name)
     }
 
     /// For its owner's eyes only.
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
         #[cfg(unix)]
         {
@@ -47,7 +47,7 @@ impl Desk {
     }
 
     /// Arguments separated by blanks, with `@name` for a file of this desk.
-    pub(super) fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sp-sync"));
         for argument in line.split(' ') {
             match argument.split_once('@') {
@@ -62,19 +62,19 @@ impl Desk {
     }
 
     /// Status, standard output, standard error.
-    pub(super) fn run(&self, line: &str) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self, line: &str) -> (Option<i32>, String, String) {
         let output = self.command(line).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }
 
-    pub(super) fn start(&self, line: &str) -> Running {
+    pub(crate) fn start(&self, line: &str) -> Running {
         Running::of(self.command(line))
     }
 }
 
 impl Running {
-    pub(super) fn of(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut running = Self { child, out, url: String::new(), said: String::new() };
@@ -90,19 +90,19 @@ impl Running {
         running
     }
 
-    pub(super) async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let (_, address) = self.url.split_once("://").unwrap();
         Client::to(address.parse().unwrap()).await
     }
 
-    pub(super) async fn rest(&self, method: &str, path: &str, form: &str) -> super::Reply {
+    pub(crate) async fn rest(&self, method: &str, path: &str, form: &str) -> super::Reply {
         let login = format!("Basic {}", base64(&format!("{KEY}:{SECRET}")));
         let path = format!("/v1/Services/{SERVICE}{path}");
         self.client().await.ask(method, &path, &[("authorization", &login)], form).await
     }
 
     /// Asks it to end; its status, and what it still said.
-    pub(super) fn end(mut self) -> (Option<i32>, String, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         let mut rest = String::new();
@@ -128,7 +128,7 @@ fn errors(child: &mut Child) -> String {
     text
 }
 
-pub(super) const SERVE: &str = "serve --listen 127.0.0.1:0 --keys @keys.toml --users @users.toml";
+pub(crate) const SERVE: &str = "serve --listen 127.0.0.1:0 --keys @keys.toml --users @users.toml";
 
 #[tokio::test]
 async fn a_server_serves_every_door_and_ends_when_asked() {

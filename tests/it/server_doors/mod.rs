@@ -3,7 +3,7 @@
 #[cfg(feature = "cli")]
 mod campaign;
 #[cfg(feature = "cli")]
-mod command_line;
+pub(crate) mod command_line;
 mod exposition;
 pub(crate) mod http;
 #[cfg(all(feature = "cli", feature = "remote"))]
@@ -19,6 +19,8 @@ mod pasted;
 mod reaching;
 mod rest;
 mod serving;
+#[cfg(feature = "cli")]
+mod stores;
 mod tokens;
 mod users;
 

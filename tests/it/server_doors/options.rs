@@ -78,6 +78,9 @@ fn value(option: &str, desk: &Desk) -> Option<String> {
     Some(match option {
         "listen" | "operations-listen" => "127.0.0.1:0".to_owned(),
         "store" => "memory:".to_owned(),
+        // Nobody is there, which is only warned of.
+        "nats" => "nats://127.0.0.1:1/exams".to_owned(),
+        "creds" | "nkey" | "ca" => file("keys.toml"),
         "keys" => file("keys.toml"),
         "users" => file("users.toml"),
         "tls-cert" => tls("first.pem"),
@@ -144,7 +147,8 @@ fn a_wrong_value_is_told_with_its_place() {
     for (option, wrong) in [
         ("listen", "here"),
         ("operations-listen", "9081"),
-        ("store", "disk"),
+        ("store", "redis:"),
+        ("nats", "redis:"),
         ("limits", "none"),
         ("log", "loud"),
         ("connections-max", "many"),

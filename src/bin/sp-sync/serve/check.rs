@@ -1,14 +1,14 @@
 //! A look at everything that is configured. Whoever mends it wants to know all that is wrong at once.
 
 use std::path::Path;
+use std::time::Duration;
 
-use sp_sync::backend::{Embedded, Memory};
+use sp_sync::backend::{BackendError, BackendUrl, Embedded, Memory, NatsUrl};
 use sp_sync::server::{FileError, Keys, Tls, TlsError, Users};
 
 use super::Serve;
-use super::flags::Place;
-use super::run::{Store, caution, chain, service};
-use crate::output::{Outcome, Problem, counted, print};
+use super::run::{Store, chain, service, unserved};
+use crate::output::{Outcome, Problem, caution, counted, print};
 use crate::words::told_of_store;
 
 /// Everything that is configured, and looked at.
@@ -151,9 +151,17 @@ pub(super) async fn check(options: &Serve) -> Outcome<()> {
 
 /// Where documents are, in words.
 async fn store(options: &Serve, faults: &mut Faults) -> String {
-    let path = match &options.store {
-        Place::Memory => return "in memory".to_owned(),
-        Place::File(path) => path,
+    let path = match options.store() {
+        BackendUrl::File(path) => path,
+        BackendUrl::Memory => return "in memory".to_owned(),
+        BackendUrl::Nats(url) => {
+            bucket(options, url, faults).await;
+            return format!("in {url}");
+        }
+        other => {
+            faults.add(unserved(other));
+            return String::new();
+        }
     };
     let shown = path.display();
     if path.exists() {
@@ -171,4 +179,21 @@ async fn store(options: &Serve, faults: &mut Faults) -> String {
         _ => {}
     }
     format!("in {shown}, which will be made")
+}
+
+/// How long a look waits for NATS.
+const LOOK_WITHIN: Duration = Duration::from_secs(3);
+
+/// Reaches the bucket, and makes none. That no server answers may change before this one is begun.
+async fn bucket(options: &Serve, url: &NatsUrl, faults: &mut Faults) {
+    let bucket = match options.login.bucket(url) {
+        Ok(bucket) => bucket.create(false).connect_within(LOOK_WITHIN),
+        Err(Problem::Usage(why) | Problem::Failed(why)) => return faults.add(why),
+        Err(_) => return,
+    };
+    match bucket.open().await {
+        Ok(nats) => nats.close().await,
+        Err(error @ BackendError::Unavailable { .. }) => caution(&told_of_store(&error)),
+        Err(error) => faults.add(format!("--store: {}", told_of_store(&error))),
+    }
 }

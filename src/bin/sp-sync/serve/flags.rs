@@ -1,27 +1,9 @@
 //! Options of the server that need more than a line.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use sp_sync::Executor;
 use sp_sync::server::Limits;
-
-/// Where documents live.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Memory,
-    File(PathBuf),
-}
-
-impl Place {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("memory", "")) => Ok(Self::Memory),
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.trim_start_matches("//").into())),
-            _ => Err("write `memory:` or `file:PATH`".into()),
-        }
-    }
-}
 
 /// The name of an executor.
 pub(super) fn executor(text: &str) -> Result<Executor, String> {

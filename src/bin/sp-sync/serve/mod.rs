@@ -12,9 +12,12 @@ mod run;
 use std::path::PathBuf;
 
 use address::Address;
-use flags::{Bounds, Place, executor};
+use flags::{Bounds, executor};
 use log::Level;
 use sp_sync::Executor;
+use sp_sync::backend::BackendUrl;
+
+use crate::place::{Address as Url, Login};
 
 /// Serve documents to the official Sync SDKs, to this crate's clients, and to back ends over REST.
 ///
@@ -35,9 +38,16 @@ pub(crate) struct Serve {
     /// How much it says of itself on the standard error while it serves.
     #[arg(long, env = "SP_SYNC_LOG", value_name = "LEVEL", default_value = "info", value_enum)]
     log: Level,
-    /// Where documents live: memory: forgets them at the end, file:PATH keeps them.
-    #[arg(long, env = "SP_SYNC_STORE", value_name = "STORE", default_value = "memory:", value_parser = Place::parse)]
-    store: Place,
+    /// Where documents live: memory: forgets them at the end, file:PATH keeps them, nats://HOST:PORT/BUCKET keeps them in
+    /// NATS JetStream, where any number of servers may share them.
+    #[arg(long, env = "SP_SYNC_STORE", hide_env_values = true, value_name = "STORE", default_value = "memory:", value_parser = Url::URL)]
+    store: BackendUrl,
+    /// The same for NATS, where it counts in place of --store: nats://HOST:PORT[,HOST:PORT…]/BUCKET?replicas=3. A bucket that
+    /// is missing is made.
+    #[arg(long, env = "SP_SYNC_NATS", hide_env_values = true, value_name = "URL", value_parser = Url::URL)]
+    nats: Option<BackendUrl>,
+    #[command(flatten)]
+    login: Login,
     /// The keys file: account, service, API keys. `sp-sync dev --keys-out FILE` makes one.
     #[arg(long, env = "SP_SYNC_KEYS", value_name = "FILE", required_unless_present = "config")]
     keys: Option<PathBuf>,
@@ -88,6 +98,11 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
+    /// Where documents live.
+    fn store(&self) -> &BackendUrl {
+        self.nats.as_ref().unwrap_or(&self.store)
+    }
+
     /// Options that are times, by name.
     fn seconds(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let own = [("leeway-s", self.leeway_s), ("attempt-every-s", self.attempt_every_s)];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use sp_sync::backend::{Backend, Embedded, Memory};
+use sp_sync::backend::{Backend, BackendUrl, Embedded};
 use sp_sync::limits::SERVER_CERTIFICATE_EVERY;
 use sp_sync::server::{
     Attempts, Durations, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed,
@@ -15,9 +15,9 @@ use tracing::{info, warn};
 
 use super::Serve;
 use super::check::{Ready, check, look};
-use super::flags::Place;
 use super::front::Doors;
-use crate::output::{Outcome, Problem, print};
+use crate::output::{Outcome, Problem, caution, print};
+use crate::place::Open;
 
 pub(super) type Store = Timed<Arc<dyn Backend>>;
 
@@ -28,12 +28,16 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
     let ready = look(options)?;
     options.log.start();
     let commits = Durations::default();
-    let (store, file) = open(&options.store, &commits).await?;
+    let open = open(options, &commits).await?;
+    let store = Timed::new(open.backend().clone());
     let listener = options.listen.bind("--listen").await?;
     let address = listener.local_addr().map_err(|error| failed("the listener", error))?;
     let service = service(options, &ready, store.clone(), &address)?;
     let operations = Operations::new(&service).writes(store.writes());
-    let operations = if file.is_some() { operations.commits(commits) } else { operations };
+    let operations = match options.store() {
+        BackendUrl::File(_) => operations.commits(commits),
+        _ => operations,
+    };
     let mut routes = doors(options, ready.users, &ready.keys, &service)?;
     let apart = match &options.operations_listen {
         Some(address) => Some(address.bind("--operations-listen").await?),
@@ -74,9 +78,7 @@ pub(crate) async fn run(options: &Serve) -> Outcome<()> {
     }
     // Whatever holds the store keeps it open.
     drop((service, operations, store));
-    if let Some(file) = file {
-        file.close().await;
-    }
+    open.close().await;
     info!("stopped");
     print(b"stopped\n").map(drop)
 }
@@ -91,15 +93,21 @@ async fn stop(service: Service, operations: Operations) {
     }
 }
 
-async fn open(place: &Place, commits: &Durations) -> Outcome<(Store, Option<Embedded>)> {
-    match place {
-        Place::Memory => Ok((Timed::new(Arc::new(Memory::new())), None)),
-        Place::File(path) => {
+async fn open(options: &Serve, commits: &Durations) -> Outcome<Open> {
+    match options.store() {
+        BackendUrl::Memory => Ok(Open::memory()),
+        BackendUrl::File(path) => {
             let commits = commits.clone();
-            let file = Embedded::options().on_commit(move |took| commits.add(took)).open(path).await?;
-            Ok((Timed::new(Arc::new(file.clone())), Some(file)))
+            Open::file(path, Embedded::options().on_commit(move |took| commits.add(took))).await
         }
+        BackendUrl::Nats(url) => Open::nats(options.login.bucket(url)?).await,
+        other => Err(Problem::Usage(unserved(other))),
     }
+}
+
+/// A store that no server can stand before: a service says who may do what itself, and to one client only.
+pub(super) fn unserved(store: &BackendUrl) -> String {
+    format!("--store: {store} is a service itself; write memory:, file:PATH or nats://HOST:PORT/BUCKET")
 }
 
 pub(super) fn service(
@@ -154,11 +162,4 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-/// What whoever starts a server should know, whatever the log is told to say.
-pub(super) fn caution(text: &str) {
-    use std::io::Write as _;
-    // Where the standard error is closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
 }
