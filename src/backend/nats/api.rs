@@ -98,10 +98,12 @@ pub(super) struct Purge<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Done {}
 
-/// That a message was stored.
+/// That a message was stored, or one with the same id.
 #[derive(Debug, Deserialize)]
 pub(super) struct Acknowledged {
     pub(super) seq: u64,
+    #[serde(default)]
+    pub(super) duplicate: bool,
 }
 
 /// Makes a consumer that hands out headers once.

@@ -156,7 +156,8 @@ impl Core {
         self.hub.tell(&key, self.without_expired(Found { seq, stored: Some(stored) }), known);
     }
 
-    /// Publishes a message, and answers its sequence when it is stored.
+    /// Publishes a message, and answers its sequence when it is stored. [`Failure::Conflict`] when its condition does not
+    /// hold.
     pub(super) async fn publish(
         &self,
         key: &str,
@@ -165,7 +166,14 @@ impl Core {
         deadline: Instant,
     ) -> Result<u64, Failure> {
         let answer = self.link.request(self.names.subject(key), headers, payload, deadline).await?;
-        api::answer::<Acknowledged>(&answer.payload).map(|stored| stored.seq)
+        match api::answer::<Acknowledged>(&answer.payload) {
+            Ok(stored) if stored.duplicate => Err(Failure::Conflict),
+            Ok(stored) => Ok(stored.seq),
+            Err(failure) => Err(match failure.code() {
+                Some(code::WRONG_LAST_SEQUENCE | code::DUPLICATE_ON_ITS_WAY) => Failure::Conflict,
+                _ => failure,
+            }),
+        }
     }
 
     /// Sets the clock by a message that the server stores.

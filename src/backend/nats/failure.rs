@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Denied(String),
     /// More bytes than the server takes in one message, headers included.
     TooLong { limit: usize },
+    /// The condition of a write did not hold.
+    Conflict,
     /// JetStream refused it.
     Refused(Refusal),
     /// The answer could not be read.
@@ -49,6 +51,7 @@ pub(super) mod code {
     pub(in super::super) const NO_CLUSTER: u16 = 10_074;
     pub(in super::super) const NOT_ENABLED: u16 = 10_076;
     pub(in super::super) const STORE_FAILED: u16 = 10_077;
+    pub(in super::super) const DUPLICATE_ON_ITS_WAY: u16 = 10_158;
     pub(in super::super) const SEALED: u16 = 10_109;
 }
 
@@ -66,7 +69,9 @@ impl Failure {
         match self {
             Self::NotSent | Self::Unanswered(_) | Self::NoResponders => true,
             Self::Refused(refusal) => refusal.code == 503 && !refusal.is_permanent(),
-            Self::Denied(_) | Self::TooLong { .. } | Self::Undecodable(_) | Self::Closed => false,
+            Self::Conflict | Self::Denied(_) | Self::TooLong { .. } | Self::Undecodable(_) | Self::Closed => {
+                false
+            }
         }
     }
 
@@ -82,6 +87,7 @@ impl Failure {
                  `nats stream info` tells which"
                     .into(),
             ),
+            Self::Conflict => BackendError::Conflict,
             Self::Denied(message) => BackendError::Refused { code: 403, message },
             Self::TooLong { limit } => fatal(format!("the server takes messages of {limit} bytes at most")),
             Self::Undecodable(why) => fatal(format!("an answer cannot be understood: {why}")),

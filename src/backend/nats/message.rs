@@ -26,6 +26,9 @@ const LAST_SEQUENCE: &str = "Nats-Last-Sequence";
 /// The condition of a write: sequence of the newest message of its subject, 0 for none.
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
+/// Of messages with the same one the server stores the first, within two minutes.
+const MESSAGE_ID: &str = "Nats-Msg-Id";
+
 /// What stands under a key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
@@ -65,9 +68,18 @@ impl Times {
 }
 
 /// Headers of a message that is stored when nothing but `expected` stands under its key.
+///
+/// In a cluster, server 2.9 compares the sequence before it proposes a message to the replicas, and not again when they
+/// store it: of fifty writes that expect the same revision and come together, all fifty hold. It does look at the
+/// message's id when it stores it. A sequence belongs to one key of the stream and is expected by those who would follow
+/// it, so it is their id: the first is stored, the others are told that they are duplicates. One that comes later is
+/// refused by the comparison. That nothing stands under a key (0) is looked at when it is stored.
 fn conditional(expected: u64) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(EXPECTED, expected.to_string());
+    if expected > 0 {
+        headers.insert(MESSAGE_ID, format!("after-{expected}"));
+    }
     headers
 }
 

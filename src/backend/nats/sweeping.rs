@@ -11,7 +11,7 @@ use tokio_stream::StreamExt as _;
 
 use super::api::{Consumer, ConsumerConfig, Done, NewConsumer, Next, Purge, request};
 use super::core::{Core, spread};
-use super::failure::{Failure, code};
+use super::failure::Failure;
 use super::message::{self, Said};
 use super::names::{Key, SWEEP, document_id, key_in};
 use super::writes::mark_removed;
@@ -48,7 +48,7 @@ async fn take_turn(core: &Core, interval: Duration) -> Result<bool, Failure> {
     let deadline = core.link.deadline();
     match core.publish(SWEEP, Some(message::of_turn(seq)), Vec::new(), deadline).await {
         Ok(_) => Ok(true),
-        Err(failure) if failure.code() == Some(code::WRONG_LAST_SEQUENCE) => Ok(false),
+        Err(Failure::Conflict) => Ok(false),
         Err(failure) => Err(failure),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use super::failure::code;
+use super::failure::Failure;
 use super::message::{self, Found, Times};
 use super::names::Key;
 use crate::backend::{BackendError, BackendTime, Expect, Revision, Ttl, Write, Written};
@@ -43,10 +43,9 @@ pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Writt
                 }
                 Err(failure) => failure,
             };
-        match (failure.code(), write.expect) {
-            (Some(code::WRONG_LAST_SEQUENCE), Expect::Revision(_)) => return Err(BackendError::Conflict),
+        match (&failure, write.expect) {
             // Perhaps only the trace of a removal stands there.
-            (Some(code::WRONG_LAST_SEQUENCE), Expect::Absent) => {}
+            (Failure::Conflict, Expect::Absent) => {}
             _ => return Err(failure.of_write(&format!("writing `{key}`"), text.len(), NATS_HEADER_BYTES)),
         }
     }
@@ -120,7 +119,7 @@ pub(super) async fn mark_removed(core: &Core, key: &Key, seq: u64) -> Result<boo
             core.hub.tell(key, Found { seq: stored, stored: None }, seq);
             Ok(true)
         }
-        Err(failure) if failure.code() == Some(code::WRONG_LAST_SEQUENCE) => Ok(false),
+        Err(Failure::Conflict) => Ok(false),
         Err(failure) => Err(failure.of_write(&format!("removing `{key}`"), 0, NATS_HEADER_BYTES)),
     }
 }
