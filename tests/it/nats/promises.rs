@@ -11,7 +11,7 @@ use super::bucket;
 use crate::support::nats::{Cluster, Server};
 
 /// The same bucket whenever it is opened.
-struct Bucket(NatsOptions);
+pub(super) struct Bucket(pub(super) NatsOptions);
 
 #[async_trait]
 impl Subject for Bucket {
