@@ -11,7 +11,7 @@ use sp_sync::backend::Backend;
 use sp_sync::server::Keys;
 
 use crate::child::{self, Orders, STOP, WRITERS};
-use crate::cluster::{Cluster, NODES};
+use crate::cluster::Cluster;
 use crate::fields::{self, Fields, Shown};
 use crate::history::actions::{self, History};
 use crate::history::{log, reading};
@@ -80,12 +80,12 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, servers: usize) -> Self {
         let directory = std::env::temp_dir().join(format!("sp-sync-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(&directory).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let cluster = Cluster::start(&directory);
+        let cluster = Cluster::start(&directory, servers);
         let services: Vec<Service> = (0..SERVICES)
             .map(|_| Service { at: SocketAddr::from(([127, 0, 0, 1], free_port())), child: None })
             .collect();
@@ -145,7 +145,7 @@ impl Arena {
             Way::StoreByWire => self.store_wires.iter().map(|wire| wire.at).collect(),
         };
         let hosts: Vec<String> = hosts.iter().map(SocketAddr::to_string).collect();
-        format!("nats://{}/storm?replicas={NODES}", hosts.join(","))
+        format!("nats://{}/storm?replicas={}", hosts.join(","), self.cluster.size())
     }
 
     fn start(&mut self, place: usize) {

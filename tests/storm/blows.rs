@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::PATIENCE;
 use crate::arena::{Arena, SERVICES};
-use crate::cluster::NODES;
 use crate::history::random::Random;
 use crate::wire::{Weather, within};
 
@@ -16,7 +15,7 @@ pub(crate) enum Blow {
     KillLeader,
     PauseServer,
     PauseLeader,
-    /// Two of three servers die: nobody is served until they are back, and nothing is lost.
+    /// All servers but one die, or the only one: nobody is served until they are back, and nothing is lost.
     KillMajority,
     KillService,
     KillExecutor,
@@ -76,9 +75,10 @@ pub(crate) type Counts = BTreeMap<Blow, usize>;
 impl Arena {
     pub(crate) fn deal(&mut self, blow: Blow, random: &mut Random) {
         let mut below = |many: usize| usize::try_from(random.below(many as u64)).unwrap();
+        let servers = self.cluster.size();
         match blow {
             Blow::KillServer => {
-                let place = below(NODES);
+                let place = below(servers);
                 self.kill_servers(&[place], Duration::from_millis(300 + below(2_000) as u64));
             }
             Blow::KillLeader => {
@@ -86,12 +86,13 @@ impl Arena {
                 self.kill_servers(&[place], Duration::from_millis(300 + below(2_000) as u64));
             }
             Blow::KillMajority => {
-                let spared = below(NODES);
-                let places: Vec<usize> = (0..NODES).filter(|place| *place != spared).collect();
+                let spared = below(servers);
+                let places: Vec<usize> =
+                    (0..servers).filter(|place| servers == 1 || *place != spared).collect();
                 self.kill_servers(&places, Duration::from_secs(3));
             }
             Blow::PauseServer => {
-                let place = below(NODES);
+                let place = below(servers);
                 self.pause(place, Duration::from_millis(500 + below(4_000) as u64));
             }
             Blow::PauseLeader => {
@@ -153,7 +154,7 @@ impl Arena {
     }
 
     fn restart_everything(&mut self) {
-        for place in 0..NODES {
+        for place in 0..self.cluster.size() {
             self.wait_until_whole();
             self.cluster.end(place);
             self.cluster.revive(place);

@@ -1,4 +1,4 @@
-//! Three NATS servers on this machine, each a process that can be killed, paused and started again.
+//! NATS servers on this machine, one or three, each a process that can be killed, paused and started again.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,8 +9,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::wire::free_port;
-
-pub(crate) const NODES: usize = 3;
 
 pub(crate) struct Cluster {
     nodes: Vec<Node>,
@@ -26,9 +24,9 @@ struct Node {
 }
 
 impl Cluster {
-    pub(crate) fn start(directory: &Path) -> Self {
+    pub(crate) fn start(directory: &Path, size: usize) -> Self {
         let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-        let routes: Vec<SocketAddr> = (0..NODES).map(|_| at(free_port())).collect();
+        let routes: Vec<SocketAddr> = (0..size).map(|_| at(free_port())).collect();
         let named = routes.iter().map(|route| format!("\"nats://{route}\"")).collect::<Vec<_>>().join(", ");
         let mut cluster = Self { nodes: Vec::new() };
         for (place, route) in routes.iter().enumerate() {
@@ -36,15 +34,19 @@ impl Cluster {
             let folder = directory.join(format!("nats-{place}"));
             let configuration = directory.join(format!("nats-{place}.conf"));
             // Clients are not told of the others' addresses: some are to stay behind a wire.
-            let text = format!(
+            let mut text = format!(
                 "server_name: n{place}\nlisten: \"{client}\"\nhttp: \"{monitor}\"\n\
-                 jetstream {{ store_dir: {folder:?}, max_mem: 64M, max_file: 4G }}\n\
-                 cluster {{ name: storm, listen: \"{route}\", no_advertise: true, routes: [{named}] }}\n"
+                 jetstream {{ store_dir: {folder:?}, max_mem: 64M, max_file: 4G }}\n"
             );
+            if size > 1 {
+                text += &format!(
+                    "cluster {{ name: storm, listen: \"{route}\", no_advertise: true, routes: [{named}] }}\n"
+                );
+            }
             std::fs::write(&configuration, text).unwrap();
             cluster.nodes.push(Node { child: None, at: client, monitor, configuration });
         }
-        for place in 0..NODES {
+        for place in 0..size {
             cluster.revive(place);
         }
         cluster
@@ -86,19 +88,36 @@ impl Cluster {
         }
     }
 
-    /// Where the leader of the stream is, if it knows itself as such.
-    pub(crate) fn leader(&self) -> Option<usize> {
-        (0..NODES).find(|place| self.leads(*place).is_some())
+    pub(crate) fn size(&self) -> usize {
+        self.nodes.len()
     }
 
-    /// Whether there is a leader and every other server has all that it has.
+    /// Where the leader of the stream is, if it knows itself as such. One server alone leads.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        (0..self.size()).find(|place| self.size() == 1 || self.leads(*place).is_some())
+    }
+
+    /// Whether all servers are in good health, there is a leader, and every other server has all that it has.
     pub(crate) fn is_whole(&self) -> bool {
-        self.nodes.iter().all(|node| node.ask("/healthz").is_some_and(|health| health["status"] == "ok"))
-            && (0..NODES).find_map(|place| self.leads(place)).is_some_and(|cluster| {
-                let replicas = cluster["replicas"].as_array().map_or(&[][..], Vec::as_slice);
-                let current = |replica: &&Value| replica["current"] == true && replica["offline"] != true;
-                replicas.iter().filter(current).count() == NODES - 1
-            })
+        let healthy = |node: &Node| node.ask("/healthz").is_some_and(|health| health["status"] == "ok");
+        let followed = |cluster: Value| {
+            let replicas = cluster["replicas"].as_array().map_or(&[][..], Vec::as_slice);
+            let current = |replica: &&Value| replica["current"] == true && replica["offline"] != true;
+            replicas.iter().filter(current).count() == self.size() - 1
+        };
+        let led = || (0..self.size()).find_map(|place| self.leads(place)).is_some_and(followed);
+        self.nodes.iter().all(healthy) && (self.size() == 1 || led())
+    }
+
+    /// What each server has of the stream: how many messages, and the sequence of the last. In a cluster in good health
+    /// all have the same once nothing is written any more.
+    pub(crate) fn copies(&self) -> Vec<Option<(u64, u64)>> {
+        let copy = |node: &Node| {
+            let told = node.ask("/jsz?accounts=true&streams=true")?;
+            let state = &told["account_details"][0]["stream_detail"][0]["state"];
+            Some((state["messages"].as_u64()?, state["last_seq"].as_u64()?))
+        };
+        self.nodes.iter().map(copy).collect()
     }
 
     /// What a server that leads the stream says of its cluster.
@@ -111,7 +130,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for place in 0..NODES {
+        for place in 0..self.size() {
             self.kill(place);
         }
     }
