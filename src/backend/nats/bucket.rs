@@ -8,16 +8,23 @@ use super::failure::{Failure, code};
 use super::names::Names;
 use super::options::Storage;
 use crate::backend::BackendError;
+use crate::limits::NATS_REPLICAS;
 
 /// What a bucket has to be like.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    pub(super) replicas: usize,
+    /// `None`: as many as there are, 1 in a new one.
+    pub(super) replicas: Option<usize>,
     pub(super) storage: Storage,
     pub(super) create: bool,
 }
 
 impl Wanted {
+    /// Of a bucket that is made here.
+    fn replicas(&self) -> usize {
+        self.replicas.unwrap_or(NATS_REPLICAS)
+    }
+
     /// The bucket's settings where it is made here.
     fn config(&self, names: &Names) -> Config {
         Config {
@@ -26,7 +33,7 @@ impl Wanted {
             retention: "limits".into(),
             discard: "new".into(),
             storage: storage(self.storage).into(),
-            num_replicas: self.replicas,
+            num_replicas: self.replicas(),
             max_msgs_per_subject: 1,
             max_msg_size: -1,
             max_age: 0,
@@ -76,7 +83,9 @@ pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Stream, Opening
         settled => settled,
     };
     let stream = found.map_err(|failure| cause(failure, &doing(), wanted))?;
-    let differences = differences(&stream.config, &wanted.config(&core.names), &core.names);
+    let mut config = wanted.config(&core.names);
+    config.num_replicas = wanted.replicas.unwrap_or(stream.config.num_replicas);
+    let differences = differences(&stream.config, &config, &core.names);
     if differences.is_empty() {
         return Ok(stream);
     }
@@ -108,7 +117,7 @@ fn fatal(doing: String, why: String) -> BackendError {
 }
 
 fn cause(failure: Failure, doing: &str, wanted: &Wanted) -> Opening {
-    let replicas = wanted.replicas;
+    let replicas = wanted.replicas();
     match failure {
         Failure::NoResponders => Opening::Later(fatal(
             doing.into(),
@@ -141,7 +150,7 @@ fn missing(names: &Names, wanted: &Wanted) -> String {
         "there is none: open it with create(true), or run `nats kv add {} --history 1 --replicas {} --storage {} \
          --republish-source '{}' --republish-destination '{}'`",
         names.bucket(),
-        wanted.replicas,
+        wanted.replicas(),
         storage(wanted.storage),
         names.republish_source(),
         names.republish_destination()

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use super::Nats;
 use crate::backend::BackendError;
-use crate::limits::{
-    NATS_BUCKET, NATS_CONNECT_WITHIN, NATS_REPLICAS, NATS_REPLY_WITHIN, NATS_SWEEP_INTERVAL,
-};
+use crate::limits::{NATS_BUCKET, NATS_CONNECT_WITHIN, NATS_REPLY_WITHIN, NATS_SWEEP_INTERVAL};
 
 /// Where the servers keep the documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +25,8 @@ pub enum Storage {
 pub struct NatsOptions {
     pub(super) servers: Vec<String>,
     pub(super) bucket: String,
-    pub(super) replicas: usize,
+    /// `None`: as many as the bucket has.
+    pub(super) replicas: Option<usize>,
     pub(super) storage: Storage,
     pub(super) create: bool,
     pub(super) login: Login,
@@ -57,7 +56,7 @@ impl Default for NatsOptions {
         Self {
             servers: Vec::new(),
             bucket: NATS_BUCKET.into(),
-            replicas: NATS_REPLICAS,
+            replicas: None,
             storage: Storage::default(),
             create: true,
             login: Login::Addresses,
@@ -88,10 +87,10 @@ impl NatsOptions {
         self
     }
 
-    /// On how many servers each document is: 1 unless told, 3 to outlive one of them, 5 to outlive two. A bucket that
-    /// is there and has fewer or more is refused.
+    /// On how many servers each document is: 3 to outlive one of them, 5 to outlive two. A bucket that is there and has
+    /// fewer or more is refused. Unless told, a new bucket has 1, and one that is there may have any number.
     pub const fn replicas(mut self, replicas: usize) -> Self {
-        self.replicas = replicas;
+        self.replicas = Some(replicas);
         self
     }
 

@@ -46,9 +46,19 @@ pub(crate) fn told_of_store(error: &BackendError) -> String {
     on_store(&error.to_string())
 }
 
+/// What the library says of a bucket that was never made.
+const UNMADE: &str = "open it with create(true)";
+
+/// Whether the store could not be opened because it was never made.
+pub(crate) fn is_unmade(error: &BackendError) -> bool {
+    matches!(error, BackendError::Fatal { why, .. } if why.contains(UNMADE))
+}
+
 /// Commands that only read do so by themselves; there is no option for it.
 fn on_store(message: &str) -> String {
-    message.replace(", or open it with read_only", "")
+    message
+        .replace(", or open it with read_only", "")
+        .replace(UNMADE, "make it with `sp-sync set DOC --create`")
 }
 
 /// Which of the actions given the error is about, from 0; `None` when it is about none of them.

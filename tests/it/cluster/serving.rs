@@ -12,6 +12,7 @@ use super::pair::Pair;
 use crate::embedded::Scratch;
 use crate::server::party::Party;
 use crate::server::puppet::Puppet;
+use crate::server_doors::command_line::Desk;
 use crate::support::nats::{Cluster, Server};
 
 /// Longer than anything here takes on the busiest machine.
@@ -188,4 +189,43 @@ async fn a_server_is_not_ready_while_nats_is_away() {
     assert_eq!(pair.ask(0, "/healthz").await, 200);
     nats.restart().await;
     until(200).await;
+}
+
+/// Commands on documents, and a look at the options, need a NATS server and make nothing by themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_is_made_on_demand_only() {
+    let nats = Server::with("authorization { user: ana, password: \"pa/ss\" }").await;
+    let desk = Desk::new();
+    let address = nats.url().replace("://", "://ana:pa%2Fss@");
+    let run = |line: &str, address: &str| {
+        // An address with a password is given as one should: where nobody sees it.
+        let mut command = desk.command(line);
+        let output = command.env("SP_SYNC_STORE", format!("{address}/exams")).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let said = (output.status.code(), text(&output.stdout), text(&output.stderr));
+        assert!(
+            !format!("{said:?}").contains("pa/ss") && !format!("{said:?}").contains("pa%2Fss"),
+            "{said:?}"
+        );
+        said
+    };
+    for line in ["docs", "get Session_1", "set Session_1 a=1"] {
+        let (status, out, err) = run(line, &address);
+        assert_eq!((status, out.as_str()), (Some(1), ""), "{line}");
+        assert!(
+            err.contains("make it with `sp-sync set DOC --create`") && err.contains("nats kv add"),
+            "{err}"
+        );
+    }
+    let check = "serve --keys @keys.toml --check";
+    let (status, out, err) = run(check, &address);
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.ends_with(&format!("documents in {}/exams, which will be made\n", nats.url())), "{out}");
+    assert!(run("set Session_1 a=1 --create", &address).1.starts_with("Session_1: made, revision "));
+    assert_eq!(run("get Session_1 a", &address).1, "1\n");
+    assert!(run("docs", &address).1.starts_with("Session_1  revision "));
+    assert!(run(check, &address).1.ends_with("/exams\n"));
+    let (status, _, err) = run("docs", &nats.url());
+    assert_eq!(status, Some(1), "{err}");
+    assert!(err.contains("does not accept this client"), "{err}");
 }

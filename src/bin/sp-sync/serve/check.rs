@@ -9,7 +9,7 @@ use sp_sync::server::{FileError, Keys, Tls, TlsError, Users};
 use super::Serve;
 use super::run::{Store, chain, service, unserved};
 use crate::output::{Outcome, Problem, caution, counted, print};
-use crate::words::told_of_store;
+use crate::words::{is_unmade, told_of_store};
 
 /// Everything that is configured, and looked at.
 pub(super) struct Ready {
@@ -155,8 +155,7 @@ async fn store(options: &Serve, faults: &mut Faults) -> String {
         BackendUrl::File(path) => path,
         BackendUrl::Memory => return "in memory".to_owned(),
         BackendUrl::Nats(url) => {
-            bucket(options, url, faults).await;
-            return format!("in {url}");
+            return format!("in {url}{}", bucket(options, url, faults).await);
         }
         other => {
             faults.add(unserved(other));
@@ -185,15 +184,20 @@ async fn store(options: &Serve, faults: &mut Faults) -> String {
 const LOOK_WITHIN: Duration = Duration::from_secs(3);
 
 /// Reaches the bucket, and makes none. That no server answers may change before this one is begun.
-async fn bucket(options: &Serve, url: &NatsUrl, faults: &mut Faults) {
-    let bucket = match options.login.bucket(url) {
-        Ok(bucket) => bucket.create(false).connect_within(LOOK_WITHIN),
-        Err(Problem::Usage(why) | Problem::Failed(why)) => return faults.add(why),
-        Err(_) => return,
+async fn bucket(options: &Serve, url: &NatsUrl, faults: &mut Faults) -> &'static str {
+    let opened = match options.login.bucket(url) {
+        Ok(bucket) => bucket.create(false).connect_within(LOOK_WITHIN).open().await,
+        Err(Problem::Usage(why) | Problem::Failed(why)) => {
+            faults.add(why);
+            return "";
+        }
+        Err(_) => return "",
     };
-    match bucket.open().await {
+    match opened {
         Ok(nats) => nats.close().await,
+        Err(error) if is_unmade(&error) => return ", which will be made",
         Err(error @ BackendError::Unavailable { .. }) => caution(&told_of_store(&error)),
         Err(error) => faults.add(format!("--store: {}", told_of_store(&error))),
     }
+    ""
 }

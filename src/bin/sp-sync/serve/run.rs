@@ -93,6 +93,10 @@ async fn stop(service: Service, operations: Operations) {
     }
 }
 
+/// How long NATS may take to be there. Its servers may be starting too, and have to elect a leader first: five to twenty
+/// seconds when a whole cluster is started.
+const NATS_WITHIN: Duration = Duration::from_secs(60);
+
 async fn open(options: &Serve, commits: &Durations) -> Outcome<Open> {
     match options.store() {
         BackendUrl::Memory => Ok(Open::memory()),
@@ -100,7 +104,11 @@ async fn open(options: &Serve, commits: &Durations) -> Outcome<Open> {
             let commits = commits.clone();
             Open::file(path, Embedded::options().on_commit(move |took| commits.add(took))).await
         }
-        BackendUrl::Nats(url) => Open::nats(options.login.bucket(url)?).await,
+        BackendUrl::Nats(url) => {
+            let bucket = options.login.bucket(url)?.connect_within(NATS_WITHIN);
+            info!(%url, "reaching NATS");
+            Open::nats(bucket).await
+        }
         other => Err(Problem::Usage(unserved(other))),
     }
 }
