@@ -1,7 +1,7 @@
 //! The checkers catch a store that is ill: the same parties over a store that breaks its contract in one way at a time.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -231,7 +231,7 @@ async fn found_over(illness: Illness) -> Found {
     found
 }
 
-fn judge(directory: &PathBuf, mut fields: Fields) -> Found {
+fn judge(directory: &Path, mut fields: Fields) -> Found {
     let lease = u64::try_from(LEASE.as_micros()).unwrap();
     let mut history = History { lease, ..History::default() };
     for number in 0..WRITERS {
