@@ -10,8 +10,8 @@ use sp_sync::client::Deliveries;
 use sp_sync::{Batch, Delivery, DocumentId, Error, Identity, Settings, SyncClient};
 use tokio_stream::StreamExt as _;
 
-use crate::log::{self, Log, now};
-use crate::random::Random;
+use crate::history::log::{self, Log, now};
+use crate::history::random::Random;
 use crate::{DOCUMENTS, EXECUTORS, LEASE};
 
 /// What a process is told when it is started.
@@ -75,10 +75,10 @@ async fn write(clients: Vec<SyncClient>, slot: u64, path: &Path, mut random: Ran
     let (mut next, mut promised) = (0, 0);
     for words in log::lines(path) {
         match &words[..] {
-            [call, first, lanes] if call == "call" => {
+            [call, first, lanes, _] if call == "call" => {
                 next = first.parse::<u64>().unwrap() + lanes.split(',').count() as u64;
             }
-            [ack, _, _, ids] if ack == "ack" => promised += ids.split(',').count() as u64,
+            [ack, _, _, ids, _] if ack == "ack" => promised += ids.split(',').count() as u64,
             _ => {}
         }
     }
@@ -99,11 +99,11 @@ async fn write(clients: Vec<SyncClient>, slot: u64, path: &Path, mut random: Ran
             lanes.push((place * EXECUTORS.len() + usize::try_from(executor).unwrap()).to_string());
         }
         loop {
-            log.line(&format!("call {next} {}", lanes.join(",")));
+            log.line(&format!("call {next} {} {}", lanes.join(","), now()));
             match clients[place].add_actions(batch.clone()).await {
                 Ok(receipt) => {
                     let ids: Vec<&str> = receipt.ids().iter().map(|id| id.as_str()).collect();
-                    log.line(&format!("ack {next} {} {}", receipt.revision().0, ids.join(",")));
+                    log.line(&format!("ack {next} {} {} {}", receipt.revision().0, ids.join(","), now()));
                     promised += ids.len() as u64;
                     break;
                 }

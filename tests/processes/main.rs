@@ -8,20 +8,18 @@
     reason = "processes of one machine share its clock, and the parent has no runtime"
 )]
 
-mod checker;
 mod child;
-mod faults;
-mod log;
-mod random;
+#[path = "../history/mod.rs"]
+mod history;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use checker::{Acknowledged, Add, History, Report, Run, check};
 use child::Orders;
-use random::Random;
+use history::actions::{History, Report, check};
+use history::random::Random;
+use history::{log, reading};
 
 const DOCUMENTS: usize = 2;
 const EXECUTORS: [&str; 2] = ["extension", "onboarding"];
@@ -193,8 +191,8 @@ impl Arena {
 
     fn history(&mut self) -> History {
         for slot in 0..PROCESSES {
-            read_adds(&self.log(slot), slot as u64, &mut self.history);
-            read_runs(&self.log(slot + PROCESSES), slot, &mut self.history);
+            reading::adds(&self.log(slot), slot as u64, true, &mut self.history);
+            reading::runs(&self.log(slot + PROCESSES), slot, &mut self.history);
         }
         self.history.clone()
     }
@@ -243,66 +241,4 @@ async fn nothing_left(directory: &Path) -> bool {
         });
     }
     !left
-}
-
-fn read_adds(path: &Path, writer: u64, history: &mut History) {
-    let mut adds: HashMap<u64, Add> = HashMap::new();
-    for words in log::lines(path) {
-        let Some(first) = words.get(1).and_then(|word| word.parse::<u64>().ok()) else { continue };
-        match &words[..] {
-            [call, _, lanes] if call == "call" => {
-                for (number, lane) in (first..).zip(lanes.split(',')) {
-                    let lane = lane.parse().unwrap();
-                    adds.insert(number, Add { writer, number, lane, acknowledged: None });
-                }
-            }
-            [ack, _, revision, ids] if ack == "ack" => {
-                let revision = revision.parse().unwrap();
-                for (number, id) in (first..).zip(ids.split(',')) {
-                    let add = adds.get_mut(&number).expect("called before it was acknowledged");
-                    assert!(add.acknowledged.is_none(), "acknowledged twice: {add:?}");
-                    add.acknowledged = Some(Acknowledged { id: id.to_owned(), revision });
-                }
-            }
-            _ => {}
-        }
-    }
-    history.adds.extend(adds.into_values());
-}
-
-fn read_runs(path: &Path, slot: usize, history: &mut History) {
-    let (mut life, mut started) = (0, HashMap::<(usize, String), usize>::new());
-    for words in log::lines(path) {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words[..] {
-            ["born", number, at] => {
-                life = number.parse().unwrap();
-                history.born.insert((slot, life), at.parse().unwrap());
-                started.clear();
-            }
-            ["start", lane, id, attempt, writer, number, start] => {
-                started.insert((lane.parse().unwrap(), id.to_owned()), history.runs.len());
-                history.runs.push(Run {
-                    process: (slot, life),
-                    lane: lane.parse().unwrap(),
-                    id: id.to_owned(),
-                    attempt: attempt.parse().unwrap(),
-                    writer: writer.parse().unwrap(),
-                    number: number.parse().unwrap(),
-                    start: start.parse().unwrap(),
-                    end: None,
-                    finished: None,
-                });
-            }
-            ["end" | "finished", lane, id, at] => {
-                let place = started[&(lane.parse().unwrap(), id.to_owned())];
-                let at = Some(at.parse().unwrap());
-                match words[0] {
-                    "end" => history.runs[place].end = at,
-                    _ => history.runs[place].finished = at,
-                }
-            }
-            _ => {}
-        }
-    }
 }

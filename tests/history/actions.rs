@@ -14,17 +14,21 @@ pub(crate) struct Add {
     pub(crate) number: u64,
     /// One executor of one document.
     pub(crate) lane: usize,
+    /// The moment before it was asked for.
+    pub(crate) called: u64,
     pub(crate) acknowledged: Option<Acknowledged>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Acknowledged {
     pub(crate) id: String,
-    /// The revision of its document that held it first.
-    pub(crate) revision: u64,
+    /// The revision of its document that held it first, where that is known.
+    pub(crate) revision: Option<u64>,
+    /// The moment after it was promised.
+    pub(crate) at: u64,
 }
 
-/// One time that an action was carried out. Times are microseconds.
+/// One time that an action was carried out. Times are microseconds, here as everywhere.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) process: Process,
@@ -59,6 +63,8 @@ pub(crate) enum Fault {
     WriterOrder,
     /// They ran in another order than they stood in the array.
     ArrayOrder,
+    /// One ran before another that had been acknowledged when it was asked for.
+    CallOrder,
     /// Two handlers of one executor at once, the first of which had not been silent for a lease.
     Overlap,
     /// It ran again though its holder had not been silent for a lease.
@@ -126,25 +132,30 @@ impl Report {
     }
 
     fn in_order(&mut self, history: &History, lanes: &BTreeMap<usize, Vec<&Run>>) {
-        let revisions: HashMap<_, _> = history
-            .adds
-            .iter()
-            .filter_map(|add| Some(((add.writer, add.number), add.acknowledged.as_ref()?.revision)))
-            .collect();
+        let adds: HashMap<_, _> = history.adds.iter().map(|add| ((add.writer, add.number), add)).collect();
         for runs in lanes.values() {
             let (mut seen, mut newest) = (HashSet::new(), HashMap::new());
-            let mut last = (0, 0);
+            let (mut last, mut called) = ((0, 0), 0);
             for run in runs.iter().filter(|run| seen.insert(&run.id)) {
                 let before = newest.insert(run.writer, run.number);
                 if before.is_some_and(|before| before >= run.number) {
                     self.fault(Fault::WriterOrder, format!("{run:?} after {before:?}"));
                 }
+                let Some(add) = adds.get(&(run.writer, run.number)) else { continue };
+                let Some(acknowledged) = &add.acknowledged else {
+                    called = called.max(add.called);
+                    continue;
+                };
+                if acknowledged.at < called {
+                    self.fault(Fault::CallOrder, format!("{run:?} after one that was called at {called}"));
+                }
+                called = called.max(add.called);
                 // One write holds one batch: within a revision a writer's numbers are the array's order.
-                let Some(revision) = revisions.get(&(run.writer, run.number)) else { continue };
-                if (*revision, run.number) < last {
+                let Some(revision) = acknowledged.revision else { continue };
+                if (revision, run.number) < last {
                     self.fault(Fault::ArrayOrder, format!("{run:?}, revision {revision}, after {last:?}"));
                 }
-                last = (*revision, run.number);
+                last = (revision, run.number);
             }
         }
     }
