@@ -19,6 +19,7 @@ pub(crate) struct Address {
 
 impl Address {
     /// An address of one of the forms of [`BackendUrl`].
+    #[cfg(feature = "server")]
     pub(crate) const URL: Self = Self { paths: false };
     /// The same, or the path of a file.
     pub(crate) const URL_OR_PATH: Self = Self { paths: true };

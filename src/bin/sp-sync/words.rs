@@ -50,6 +50,7 @@ pub(crate) fn told_of_store(error: &BackendError) -> String {
 const UNMADE: &str = "open it with create(true)";
 
 /// Whether the store could not be opened because it was never made.
+#[cfg(feature = "server")]
 pub(crate) fn is_unmade(error: &BackendError) -> bool {
     matches!(error, BackendError::Fatal { why, .. } if why.contains(UNMADE))
 }
