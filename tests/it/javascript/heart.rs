@@ -286,6 +286,17 @@ fn shown(outcome: &Result<Outcome>) -> Value {
     }
 }
 
+/// What the other side is asked to apply.
+fn asked(document: &Document, operations: &[Operation], writer: &Writer, rules: &Rules) -> Value {
+    let before: Value = serde_json::from_str(&document.to_json()).unwrap();
+    json!({
+        "document": before, "operations": operations.iter().map(described).collect::<Vec<_>>(),
+        "writer": { "by": *writer.by, "instance": *writer.instance, "number": writer.number },
+        "rules": { "documentBytesMax": rules.document_bytes_max, "reserveBytes": rules.reserve_bytes,
+            "waitingMax": rules.waiting_max, "runMax": rules.run_max },
+    })
+}
+
 fn rules(dice: &mut Dice) -> Rules {
     Rules {
         document_bytes_max: 400 + 100 * upto(dice, 40),
@@ -318,14 +329,7 @@ async fn the_same_operations_make_the_same_documents() {
             operations.extend(handing_over(&mut dice, &document));
             let applied = apply(&document, &writer, &rules, &operations);
             let after = applied.document.as_ref().unwrap_or(&document);
-            let told = operations.iter().map(described).collect::<Vec<_>>();
-            let before: Value = serde_json::from_str(&document.to_json()).unwrap();
-            let asked = json!({
-                "document": before, "operations": told,
-                "writer": { "by": by, "instance": instance, "number": number },
-                "rules": { "documentBytesMax": rules.document_bytes_max, "reserveBytes": rules.reserve_bytes,
-                    "waitingMax": rules.waiting_max, "runMax": rules.run_max },
-            });
+            let asked = asked(&document, &operations, &writer, &rules);
             let answer = node.tell("apply", asked.clone()).await;
             let outcomes: Vec<_> = applied.outcomes.iter().map(shown).collect();
             let expected = json!({ "changed": applied.document.is_some(), "document": *after.to_json(),
