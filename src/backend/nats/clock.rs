@@ -31,7 +31,6 @@ impl Clock {
         Self(Mutex::new(Base { at: Instant::now(), unix_ms, newest: 0, is_set: false }))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this backend owns its time")]
     pub(super) fn now(&self) -> BackendTime {
         let mut base = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = u64::try_from(base.at.elapsed().as_millis()).unwrap_or(u64::MAX);

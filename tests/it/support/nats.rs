@@ -8,9 +8,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// Longer than a server takes to start on the busiest machine.
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
