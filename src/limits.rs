@@ -447,7 +447,7 @@ pub const NATS_LINK_EVENTS: usize = 64;
 pub const NATS_DENIALS: usize = 1_024;
 
 /// Parts into which the changes of a bucket are divided. Fewer bring a process more changes that it has no use for: with
-/// `n` open documents it hears `n` in 1 024 of all. More cost 7 KiB each once every part has an open document.
+/// `n` open documents it hears `n` in 1 024 of all. More cost 5 KiB each once every part has an open document.
 pub const NATS_SHARDS: u16 = 1_024;
 
 /// Bytes kept free for headers in a message of NATS: the server's limits count them too.

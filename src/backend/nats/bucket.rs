@@ -57,7 +57,7 @@ const fn storage(storage: Storage) -> &'static str {
 }
 
 /// Changes are repeated in shards: which one, the server reckons from the key. A process subscribes to the shards of
-/// the documents that it has open. One subscription per document would take 7 KiB each in the client crate (its channel
+/// the documents that it has open. One subscription per document would take 5 KiB each in the client crate (its channel
 /// begins with 32 messages), and one entry each in every server of the cluster; the whole bucket would bring every change
 /// to every process.
 fn republish(names: &Names) -> Republish {

@@ -19,6 +19,8 @@
 //!
 //! * **Durable** means stored by a majority of the bucket's replicas before the caller hears of it; with one replica, by
 //!   that server, which writes to its disk at once and syncs it every two minutes unless its `sync_interval` says otherwise.
+//! * **Several replicas are not sound yet**: after a leader of a cluster of servers 2.9 was killed under load, replicas have been
+//!   seen to differ, and the bucket to come to a halt. One replica has weathered the same. The README says more.
 //! * **Conditional writes** are the server's own, by the sequence of a key's newest message, which is the revision. A write
 //!   whose answer did not come is [`BackendError::Unknown`]; one that found no leader, no room or no permission stored
 //!   nothing and says so.
