@@ -485,6 +485,15 @@ pub const NATS_HEAL_PAUSE: Duration = Duration::from_secs(1);
 /// its readers; the time is counted by different clocks, and must not end too soon.
 pub const NATS_TTL_SLACK: Duration = Duration::from_secs(60);
 
+/// Messages of a key that a bucket with several replicas keeps: as many as a key-value bucket may. More than can be on their
+/// way to one key at once, or one that holds would be pushed out by void ones behind it: every process that writes to the
+/// key has one, and may leave another when its answer does not come.
+pub const NATS_HISTORY: i64 = 64;
+
+/// How long a write waits for the servers' repeat of its message before it asks them whether the message holds. The repeat
+/// comes before the acknowledgement, through another task.
+pub const NATS_REPEAT_WITHIN: Duration = Duration::from_millis(20);
+
 /// Headers that a sweep asks for at once.
 pub const NATS_SURVEY_BATCH: u64 = 512;
 

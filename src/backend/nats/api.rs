@@ -84,7 +84,14 @@ pub(super) struct LastBySubject<'a> {
     pub(super) last_by_subj: &'a str,
 }
 
-/// The answer to it.
+/// Asks for the first message of a subject from a sequence on.
+#[derive(Debug, Serialize)]
+pub(super) struct NextBySubject<'a> {
+    pub(super) seq: u64,
+    pub(super) next_by_subj: &'a str,
+}
+
+/// The answer to both.
 #[derive(Debug, Deserialize)]
 pub(super) struct Read {
     pub(super) message: Raw,
@@ -97,16 +104,22 @@ pub(super) struct Purge<'a> {
     pub(super) seq: u64,
 }
 
+/// Asks for the end of one message.
+#[derive(Debug, Serialize)]
+pub(super) struct Delete {
+    pub(super) seq: u64,
+    /// Whether its place on the disk may keep its content until it is used again.
+    pub(super) no_erase: bool,
+}
+
 /// That something was done.
 #[derive(Debug, Deserialize)]
 pub(super) struct Done {}
 
-/// That a message was stored, or one with the same id.
+/// That a message was stored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Acknowledged {
     pub(super) seq: u64,
-    #[serde(default)]
-    pub(super) duplicate: bool,
 }
 
 /// Makes a consumer that hands out headers once.

@@ -8,7 +8,7 @@ use super::failure::{Failure, code};
 use super::names::Names;
 use super::options::Storage;
 use crate::backend::BackendError;
-use crate::limits::NATS_REPLICAS;
+use crate::limits::{NATS_HISTORY, NATS_REPLICAS};
 
 /// What a bucket has to be like.
 #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ impl Wanted {
         self.replicas.unwrap_or(NATS_REPLICAS)
     }
 
-    /// The bucket's settings where it is made here.
-    fn config(&self, names: &Names) -> Config {
+    /// The bucket's settings where it is made here, or is as it should be.
+    fn config(&self, names: &Names, is_chained: bool) -> Config {
         Config {
             name: names.stream(),
             subjects: vec![format!("$KV.{}.>", names.bucket())],
@@ -34,7 +34,7 @@ impl Wanted {
             discard: "new".into(),
             storage: storage(self.storage).into(),
             num_replicas: self.replicas(),
-            max_msgs_per_subject: 1,
+            max_msgs_per_subject: if is_chained { NATS_HISTORY } else { 1 },
             max_msg_size: -1,
             max_age: 0,
             max_msgs: -1,
@@ -42,9 +42,11 @@ impl Wanted {
             max_consumers: -1,
             republish: Some(republish(names)),
             sealed: false,
-            deny_delete: true,
+            // Where the bucket keeps a history the sweep deletes single messages: servers before 2.9.18 that are restarted after
+            // messages of one subject were purged may purge all the others too (nats-server issue 4196).
+            deny_delete: !is_chained,
             allow_rollup_hdrs: true,
-            allow_msg_ttl: true,
+            allow_msg_ttl: !is_chained,
         }
     }
 }
@@ -62,6 +64,12 @@ const fn storage(storage: Storage) -> &'static str {
 /// to every process.
 fn republish(names: &Names) -> Republish {
     Republish { src: names.republish_source(), dest: names.republish_destination(), headers_only: false }
+}
+
+/// Whether a message that is stored may be void, see [`chain`](super::chain): a bucket with several replicas keeps a history
+/// for it, and one that had several keeps it still.
+pub(super) const fn is_chained(config: &Config) -> bool {
+    config.max_msgs_per_subject != 1
 }
 
 /// The bucket's stream as it is.
@@ -84,8 +92,10 @@ pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Stream, Opening
         settled => settled,
     };
     let stream = found.map_err(|failure| cause(failure, &doing(), wanted))?;
-    let mut config = wanted.config(&core.names);
-    config.num_replicas = wanted.replicas.unwrap_or(stream.config.num_replicas);
+    let replicas = wanted.replicas.unwrap_or(stream.config.num_replicas);
+    let keeps_history = replicas > 1 || stream.config.max_msgs_per_subject == NATS_HISTORY;
+    let mut config = wanted.config(&core.names, keeps_history);
+    config.num_replicas = replicas;
     let differences = differences(&stream.config, &config, &core.names);
     if differences.is_empty() {
         return Ok(stream);
@@ -104,7 +114,7 @@ pub(super) enum Opening {
 }
 
 async fn make(core: &Core, wanted: &Wanted) -> Result<Stream, Failure> {
-    let config = request(&wanted.config(&core.names))?;
+    let config = request(&wanted.config(&core.names, wanted.replicas() > 1))?;
     let path = format!("STREAM.CREATE.{}", core.names.stream());
     match core.ask(&path, config, core.link.deadline()).await {
         // Somebody else made it meanwhile, with other settings: they are told apart below.
@@ -148,9 +158,10 @@ fn cause(failure: Failure, doing: &str, wanted: &Wanted) -> Opening {
 /// How to make the bucket by hand.
 fn missing(names: &Names, wanted: &Wanted) -> String {
     format!(
-        "there is none: open it with create(true), or run `nats kv add {} --history 1 --replicas {} --storage {} \
+        "there is none: open it with create(true), or run `nats kv add {} --history {} --replicas {} --storage {} \
          --republish-source '{}' --republish-destination '{}'`",
         names.bucket(),
+        if wanted.replicas() > 1 { NATS_HISTORY } else { 1 },
         wanted.replicas(),
         storage(wanted.storage),
         names.republish_source(),
@@ -169,20 +180,30 @@ fn differences(found: &Config, wanted: &Config, names: &Names) -> Vec<String> {
         }
     };
     let (its, ours) = (found, wanted);
-    let per_subject = its.max_msgs_per_subject.to_string();
+    let (per_subject, history) =
+        (its.max_msgs_per_subject.to_string(), ours.max_msgs_per_subject.to_string());
     tell(
-        its.max_msgs_per_subject != 1,
+        per_subject != history,
         "history (max_msgs_per_subject)",
         &per_subject,
-        "1",
-        "--max-msgs-per-subject 1",
+        &history,
+        &format!("--max-msgs-per-subject {history}"),
     );
+    if is_chained(ours) {
+        // Replicas would refuse to store what the leader has let through, and may come to differ.
+        for (field, found, option) in
+            [("max_bytes", its.max_bytes, "--max-bytes -1"), ("max_msgs", its.max_msgs, "--max-msgs -1")]
+        {
+            tell(found > 0, field, &found.to_string(), "-1 with a history", option);
+        }
+    }
     let (replicas, wanted) = (its.num_replicas.to_string(), ours.num_replicas.to_string());
     tell(replicas != wanted, "replicas", &replicas, &wanted, &format!("--replicas {wanted}"));
     tell(its.discard != ours.discard, "discard", &its.discard, "new", "--discard new");
     let age = format!("{} ns", its.max_age);
     tell(its.max_age != 0, "max_age", &age, "none, for it removes documents unasked", "--max-age 0");
-    tell(!its.deny_delete, "deny_delete", "false", "true", "--deny-delete");
+    // With a history either will do; in a bucket that `nats kv add` made, which denies it, traces stay.
+    tell(ours.deny_delete && !its.deny_delete, "deny_delete", "false", "true", "--deny-delete");
     tell(!its.allow_rollup_hdrs, "allow_rollup_hdrs", "false", "true", "--allow-rollup");
     let repeated =
         its.republish.as_ref().map_or("none".into(), |to| format!("`{}` to `{}`", to.src, to.dest));

@@ -1,7 +1,7 @@
 //! What every part of the backend works with: the connection, the clock, who watches, and reading.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_nats::Message;
@@ -9,13 +9,15 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt as _;
 
-use super::api::{self, Acknowledged, LastBySubject, Read};
+use super::api::{self, Acknowledged, LastBySubject, NextBySubject, Read};
+use super::chain::{self, Claim};
 use super::clock::Clock;
 use super::failure::{Failure, code};
 use super::hub::{Hub, Subscription};
 use super::link::{EndOnDrop, Link};
-use super::message::{self, Found, Place, Said};
+use super::message::{self, Found, Place, Raw, Said};
 use super::names::{CLOCK, Key, Names, key_in};
+use super::turns::Turns;
 use crate::backend::BackendError;
 use crate::limits::{NATS_READ_AGAIN, NATS_READ_PAUSE};
 
@@ -25,11 +27,20 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) names: Names,
     pub(super) hub: Arc<Hub>,
+    pub(super) turns: Turns,
+    /// Whether a stored message may be void, as where several servers keep the bucket; see [`chain`].
+    pub(super) is_chained: AtomicBool,
+    /// Whether single messages may be deleted.
+    pub(super) deletes: AtomicBool,
     /// Whether the server removes messages by itself when told so. Otherwise a sweep does.
     pub(super) ends_messages: AtomicBool,
 }
 
 impl Core {
+    pub(super) fn is_chained(&self) -> bool {
+        self.is_chained.load(Relaxed)
+    }
+
     /// One request of JetStream's interface.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
@@ -63,8 +74,17 @@ impl Core {
     ///
     /// The stream's leader is asked. `DIRECT.GET` would be cheaper, but any replica answers it, also one that has not yet
     /// heard of a write that was acknowledged.
-    pub(super) async fn newest(&self, key: &str, deadline: Instant) -> Result<Option<message::Raw>, Failure> {
-        let payload = api::request(&LastBySubject { last_by_subj: &self.names.subject(key) })?;
+    pub(super) async fn newest(&self, key: &str, deadline: Instant) -> Result<Option<Raw>, Failure> {
+        self.get(&LastBySubject { last_by_subj: &self.names.subject(key) }, deadline).await
+    }
+
+    /// The first message of a subject from a sequence on, `None` when there is none.
+    async fn next(&self, key: &str, seq: u64, deadline: Instant) -> Result<Option<Raw>, Failure> {
+        self.get(&NextBySubject { seq, next_by_subj: &self.names.subject(key) }, deadline).await
+    }
+
+    async fn get(&self, wanted: &impl serde::Serialize, deadline: Instant) -> Result<Option<Raw>, Failure> {
+        let payload = api::request(wanted)?;
         let path = format!("STREAM.MSG.GET.{}", self.names.stream());
         match self.ask_patiently::<Read>(&path, payload, deadline).await {
             Ok(read) => Ok(Some(read.message)),
@@ -73,21 +93,94 @@ impl Core {
         }
     }
 
+    /// The message that stands under a subject, and the sequence of the newest, which may be void; `None` when there is
+    /// none.
+    ///
+    /// Where a message may be void, this takes two requests rather than one, and one more for each rival of
+    /// the newest message. The first message that a key ever had names none, so where a late one of that kind is the
+    /// newest, all that the bucket has of the key are read.
+    pub(super) async fn standing(&self, key: &str, deadline: Instant) -> Result<Option<(Raw, u64)>, Failure> {
+        loop {
+            let Some(newest) = self.newest(key, deadline).await? else { return Ok(None) };
+            let (claim, tail) = (newest.said()?.claim, newest.seq);
+            if !self.is_chained() || claim == Claim::Anything {
+                return Ok(Some((newest, tail)));
+            }
+            if let Some(found) = self.judge(key, claim.seq(), tail, deadline).await? {
+                return Ok(Some((found, tail)));
+            }
+            self.pause(deadline, "the servers do not show a message any more that they showed before")
+                .await?;
+        }
+    }
+
+    /// Which message of a key stands when the one numbered `tail` is stored, from those behind `seq`, where that one held.
+    /// `None` when the servers do not show `tail`: a new leader may not have caught up yet, or it was swept.
+    async fn judge(
+        &self,
+        key: &str,
+        mut seq: u64,
+        tail: u64,
+        deadline: Instant,
+    ) -> Result<Option<Raw>, Failure> {
+        let (mut messages, mut chained) = (Vec::new(), Vec::new());
+        while seq < tail {
+            let Some(raw) = self.next(key, seq + 1, deadline).await?.filter(|raw| raw.seq <= tail) else {
+                return Ok(None);
+            };
+            seq = raw.seq;
+            chained.push(raw.said()?.chained(seq));
+            messages.push(raw);
+        }
+        let stands = chain::standing(&chained).seq;
+        Ok(messages.into_iter().find(|raw| raw.seq == stands))
+    }
+
+    async fn pause(&self, deadline: Instant, why: &'static str) -> Result<(), Failure> {
+        if Instant::now() + NATS_READ_PAUSE >= deadline {
+            return Err(Failure::Unanswered(why));
+        }
+        sleep(NATS_READ_PAUSE).await;
+        Ok(())
+    }
+
+    /// Whether a message of this process, stored as `seq`, holds. The newest message that was known before it was `tail`.
+    /// Where the servers repeated it and nothing between, that is known here; otherwise they are asked, by one request
+    /// and one more for each rival.
+    async fn holds(&self, key: &str, tail: u64, seq: u64) -> Result<(), Failure> {
+        let deadline = self.link.deadline();
+        let holds = match self.hub.holds(key, seq).await {
+            Some(holds) => holds,
+            None => loop {
+                let why = "the servers do not show the message that they stored";
+                // It is stored: whatever fails now, this is not known.
+                let judged = self.judge(key, tail, seq, deadline).await;
+                match judged.map_err(|_| Failure::Unanswered("it was not told whether the message holds"))? {
+                    Some(raw) => break raw.seq == seq,
+                    None => self.pause(deadline, why).await?,
+                }
+            },
+        };
+        if holds { Ok(()) } else { Err(Failure::Void) }
+    }
+
     /// What stands under a key, never older than what this process was told of it. Watchers are told too.
     pub(super) async fn read(&self, key: &Key) -> Result<Found, BackendError> {
         let doing = || format!("reading `{key}`");
         let deadline = self.link.deadline();
         loop {
             let seq_before = self.hub.seq(key).unwrap_or_default();
-            let raw =
-                self.newest(key.as_str(), deadline).await.map_err(|failure| failure.of_read(&doing()))?;
-            let found = match raw {
-                Some(raw) => raw.found(key.as_str(), self.clock.now())?,
+            let standing = self.standing(key.as_str(), deadline).await;
+            let found = match standing.map_err(|failure| failure.of_read(&doing()))? {
+                Some((raw, tail)) => raw.found(key.as_str(), tail, self.clock.now())?,
                 None => Found::default(),
             };
             // A leader that was just elected may not have caught up with itself.
             if found.seq == 0 || found.seq >= seq_before {
                 self.hub.tell(key, self.without_expired(found.clone()), seq_before);
+                if self.hub.take_unjudged(key.as_str(), found.tail) {
+                    continue;
+                }
                 return Ok(found);
             }
             if Instant::now() + NATS_READ_PAUSE >= deadline {
@@ -133,19 +226,31 @@ impl Core {
     /// Tells watchers what the servers repeat.
     fn hear(&self, message: &Message) {
         // What nobody watches only shares a shard with a document that is watched.
-        let Some((key, known)) = self.hub.watched_as(key_in(&message.subject)) else { return };
+        let Some((key, known, tail)) = self.hub.watched_as(key_in(&message.subject)) else { return };
         let Some(Place { seq, before }) = Place::of(message.headers.as_ref()) else { return };
-        if seq <= known {
+        if seq <= tail {
             return;
         }
-        if before > known && known > 0 {
+        let said = Said::by(message.headers.as_ref());
+        let is_gap = before > tail;
+        if is_gap && tail > 0 && !self.is_chained() {
             // This document is up to date with this message. Others may have lost their last.
             self.link.suspect();
         }
-        let said = Said::by(message.headers.as_ref());
+        if self.is_chained() {
+            if is_gap && said.claim != Claim::Anything {
+                if self.hub.heard_unjudged(key.as_str(), seq) {
+                    self.link.suspect();
+                }
+                return;
+            }
+            if !known.admits(said.claim) {
+                return self.hub.heard_void(key.as_str(), seq);
+            }
+        }
+        let found = Found { seq, is_document: !said.is_removal, tail: seq, stored: None };
         if said.is_removal {
-            self.hub.tell(&key, Found { seq, stored: None }, known);
-            return;
+            return self.hub.tell(&key, found, known.seq);
         }
         let document = match self.hub.written_here(&key, &message.payload) {
             Some(document) => document,
@@ -156,7 +261,27 @@ impl Core {
             },
         };
         let stored = said.times.stored(seq, document, self.clock.now());
-        self.hub.tell(&key, self.without_expired(Found { seq, stored: Some(stored) }), known);
+        self.hub.tell(&key, self.without_expired(Found { stored: Some(stored), ..found }), known.seq);
+    }
+
+    /// Publishes a message that stands on something, and answers its sequence when it holds. `tail` is the newest message of
+    /// its key that is known.
+    ///
+    /// # Errors
+    /// [`Failure::Conflict`] when it was refused, because that is not the newest; [`Failure::Void`] when it was stored but
+    /// does not hold; [`Failure::Unanswered`] when either is not known.
+    pub(super) async fn publish_on(
+        &self,
+        key: &str,
+        tail: u64,
+        headers: async_nats::HeaderMap,
+        payload: Vec<u8>,
+    ) -> Result<u64, Failure> {
+        let seq = self.publish(key, Some(headers), payload, self.link.deadline()).await?;
+        if self.is_chained() {
+            self.holds(key, tail, seq).await?;
+        }
+        Ok(seq)
     }
 
     /// Publishes a message, and answers its sequence when it is stored. [`Failure::Conflict`] when its condition does not
@@ -170,10 +295,15 @@ impl Core {
     ) -> Result<u64, Failure> {
         let answer = self.link.request(self.names.subject(key), headers, payload, deadline).await?;
         match api::answer::<Acknowledged>(&answer.payload) {
-            Ok(stored) if stored.duplicate => Err(Failure::Conflict),
             Ok(stored) => Ok(stored.seq),
             Err(failure) => Err(match failure.code() {
-                Some(code::WRONG_LAST_SEQUENCE | code::DUPLICATE_ON_ITS_WAY) => Failure::Conflict,
+                Some(code::WRONG_LAST_SEQUENCE) => Failure::Conflict,
+                // Only this replica could not; the others may have.
+                Some(code::STORE_FAILED | code::SEQUENCE_NOT_MATCHED) if self.is_chained() => {
+                    Failure::Unanswered(
+                        "the stream's leader could not store it: is its disk full, or the bucket?",
+                    )
+                }
                 _ => failure,
             }),
         }

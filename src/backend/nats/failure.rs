@@ -17,8 +17,10 @@ pub(super) enum Failure {
     Denied(String),
     /// More bytes than the server takes in one message, headers included.
     TooLong { limit: usize },
-    /// The condition of a write did not hold.
+    /// The condition of a write did not hold; nothing was stored.
     Conflict,
+    /// A message was stored, but does not hold, and never will: another was stored before it.
+    Void,
     /// JetStream refused it.
     Refused(Refusal),
     /// The answer could not be read.
@@ -45,13 +47,13 @@ pub(super) mod code {
     pub(in super::super) const NOT_ENABLED_FOR_ACCOUNT: u16 = 10_039;
     pub(in super::super) const INSUFFICIENT_STORAGE: u16 = 10_047;
     pub(in super::super) const MESSAGE_TOO_LONG: u16 = 10_054;
+    pub(in super::super) const SEQUENCE_NOT_MATCHED: u16 = 10_063;
     pub(in super::super) const STREAM_NAME_IN_USE: u16 = 10_058;
     pub(in super::super) const NO_STREAM: u16 = 10_059;
     pub(in super::super) const WRONG_LAST_SEQUENCE: u16 = 10_071;
     pub(in super::super) const NO_CLUSTER: u16 = 10_074;
     pub(in super::super) const NOT_ENABLED: u16 = 10_076;
     pub(in super::super) const STORE_FAILED: u16 = 10_077;
-    pub(in super::super) const DUPLICATE_ON_ITS_WAY: u16 = 10_158;
     pub(in super::super) const SEALED: u16 = 10_109;
 }
 
@@ -69,9 +71,12 @@ impl Failure {
         match self {
             Self::NotSent | Self::Unanswered(_) | Self::NoResponders => true,
             Self::Refused(refusal) => refusal.code == 503 && !refusal.is_permanent(),
-            Self::Conflict | Self::Denied(_) | Self::TooLong { .. } | Self::Undecodable(_) | Self::Closed => {
-                false
-            }
+            Self::Conflict
+            | Self::Void
+            | Self::Denied(_)
+            | Self::TooLong { .. }
+            | Self::Undecodable(_)
+            | Self::Closed => false,
         }
     }
 
@@ -87,7 +92,7 @@ impl Failure {
                  `nats stream info` tells which"
                     .into(),
             ),
-            Self::Conflict => BackendError::Conflict,
+            Self::Conflict | Self::Void => BackendError::Conflict,
             Self::Denied(message) => BackendError::Refused { code: 403, message },
             Self::TooLong { limit } => fatal(format!("the server takes messages of {limit} bytes at most")),
             Self::Undecodable(why) => fatal(format!("an answer cannot be understood: {why}")),

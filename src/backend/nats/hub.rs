@@ -13,11 +13,13 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 
 use super::Shared;
+use super::chain::Stand;
 use super::link::EndOnDrop;
 use super::message::Found;
 use super::names::Key;
 use crate::backend::{BackendError, BackendTime, Change, Stored};
 use crate::document::Document;
+use crate::limits::NATS_REPEAT_WITHIN;
 
 #[derive(Debug, Default)]
 pub(super) struct Hub {
@@ -40,13 +42,22 @@ struct Topic {
     news: watch::Sender<News>,
     /// What this process is writing: repeated by the server, it need not be read again.
     writing: Option<Arc<Document>>,
+    /// Sequence of the newest message that was heard but could not be judged, because those before it were not.
+    unjudged: u64,
+    /// Wakes the write that waits to hear of its message.
+    heard: Option<Arc<Notify>>,
+    /// Whether anything was told of it, if only that there is nothing.
+    is_known: bool,
 }
 
 /// What watchers of a key are told.
 #[derive(Clone, Debug, Default)]
 struct News {
-    /// Sequence of the newest message, 0 when there was none.
+    /// Sequence of the message that stands, 0 when there was none.
     seq: u64,
+    is_document: bool,
+    /// Sequence of the newest message, which may be void.
+    tail: u64,
     stored: Option<Stored>,
     failure: Option<Box<BackendError>>,
 }
@@ -96,19 +107,79 @@ impl Hub {
     pub(super) fn known(&self, key: &Key) -> Option<Found> {
         let state = self.lock();
         let news = state.topics.get(key)?.news.borrow();
-        (news.seq > 0).then(|| Found { seq: news.seq, stored: news.stored.clone() })
+        (news.seq > 0).then(|| Found {
+            seq: news.seq,
+            is_document: news.is_document,
+            tail: news.tail,
+            stored: news.stored.clone(),
+        })
     }
 
-    /// Sequence of the newest state that was told, 0 for none; `None` when nobody watches.
+    /// Sequence of the state that was told last, 0 for none; `None` when nobody watches.
     pub(super) fn seq(&self, key: &Key) -> Option<u64> {
         Some(self.lock().topics.get(key)?.news.borrow().seq)
     }
 
-    /// The same for a token of a subject, with the key that it is.
-    pub(super) fn watched_as(&self, token: &str) -> Option<(Key, u64)> {
+    /// The key that a token of a subject is, what stands under it, and its newest message, if anybody watches.
+    pub(super) fn watched_as(&self, token: &str) -> Option<(Key, Stand, u64)> {
         let state = self.lock();
         let (key, topic) = state.topics.get_key_value(token)?;
-        Some((key.clone(), topic.news.borrow().seq))
+        let news = topic.news.borrow();
+        Some((key.clone(), Stand { seq: news.seq, is_document: news.is_document }, news.tail))
+    }
+
+    /// A message was heard that follows some which were not. Answers whether the key has been read before: otherwise
+    /// whoever began to watch it is about to.
+    pub(super) fn heard_unjudged(&self, key: &str, seq: u64) -> bool {
+        let mut state = self.lock();
+        let Some(topic) = state.topics.get_mut(key) else { return false };
+        topic.unjudged = topic.unjudged.max(seq);
+        topic.wake();
+        topic.is_known
+    }
+
+    /// Whether a message was heard meanwhile that a reader of everything up to `tail` has not seen. Asked once: it may have
+    /// been swept since.
+    pub(super) fn take_unjudged(&self, key: &str, tail: u64) -> bool {
+        self.lock().topics.get_mut(key).is_some_and(|topic| std::mem::take(&mut topic.unjudged) > tail)
+    }
+
+    /// A message was heard that does not hold, right behind those that were judged.
+    pub(super) fn heard_void(&self, key: &str, seq: u64) {
+        if let Some(topic) = self.lock().topics.get_mut(key) {
+            topic.news.send_if_modified(|news| {
+                news.tail = news.tail.max(seq);
+                false
+            });
+            topic.wake();
+        }
+    }
+
+    /// Whether a message of this process holds, as far as it is heard soon. `None` when nobody watches, or when more has
+    /// happened than tells.
+    pub(super) async fn holds(&self, key: &str, seq: u64) -> Option<bool> {
+        let judged = async {
+            loop {
+                let heard = {
+                    let mut state = self.lock();
+                    let topic = state.topics.get_mut(key)?;
+                    let (stands, tail) = {
+                        let news = topic.news.borrow();
+                        (news.seq, news.tail)
+                    };
+                    if stands == seq || tail == seq {
+                        return Some(stands == seq);
+                    }
+                    if tail > seq || topic.unjudged >= seq {
+                        return None;
+                    }
+                    // One of this key is on its way at a time, so nobody else waits.
+                    topic.heard.insert(Arc::default()).clone()
+                };
+                heard.notified().await;
+            }
+        };
+        tokio::time::timeout(NATS_REPEAT_WITHIN, judged).await.ok().flatten()
     }
 
     /// Remembers what is being written, where somebody watches.
@@ -188,15 +259,25 @@ impl State {
             let is_gone = found.seq == 0 && news.seq == seq_before;
             // The same again, but without content: the document has expired since.
             let has_expired = found.seq == news.seq && found.stored.is_none() && news.stored.is_some();
-            if found.seq <= news.seq && !has_expired && !is_gone {
+            let (tail, is_further) = (found.tail.max(news.tail), found.tail > news.tail);
+            if found.seq == news.seq && !has_expired && !is_gone {
+                // At most a void message came.
+                news.tail = tail;
+                return false;
+            }
+            // What stands after more messages is what stands later.
+            if !is_further && !has_expired && !is_gone {
                 return false;
             }
             // An absence that lasts is not told again. Whoever begins to watch looks for itself.
             let is_news = found.stored.is_some() || news.stored.is_some();
             before = news.stored.as_ref().and_then(|stored| stored.expires);
-            *news = News { seq: found.seq.max(news.seq), stored: found.stored, failure: None };
+            let seq = found.seq.max(news.seq);
+            *news = News { seq, is_document: found.is_document, tail, stored: found.stored, failure: None };
             is_news
         });
+        topic.is_known = true;
+        topic.wake();
         if !told {
             return false;
         }
@@ -236,7 +317,15 @@ impl State {
 
 impl Topic {
     fn vacant() -> Self {
-        Self { news: watch::Sender::new(News::default()), writing: None }
+        let news = watch::Sender::new(News::default());
+        Self { news, writing: None, unjudged: 0, heard: None, is_known: false }
+    }
+
+    /// A permit is kept, so whoever begins to wait after this is woken too.
+    fn wake(&mut self) {
+        if let Some(heard) = self.heard.take() {
+            heard.notify_one();
+        }
     }
 }
 

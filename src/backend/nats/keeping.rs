@@ -1,6 +1,7 @@
 //! What is done without being asked: telling of expiry, healing after losses, looking now and then, and sweeping.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -50,7 +51,7 @@ async fn expiries(core: Arc<Core>) {
             };
             // Reading it has told the watchers. Every process that watches it tries to remove it; one of them does.
             if found.stored.is_some() && found.alive(core.clock.now()).is_none() {
-                let _ = mark_removed(&core, &key, found.seq).await;
+                let _ = mark_removed(&core, &key, found.basis()).await;
             }
         })
         .await;
@@ -116,6 +117,8 @@ async fn checks(core: Arc<Core>, mut created: String) {
             created = stream.created;
             core.hub.fail(&made_anew(&core));
         }
+        // Somebody may have raised the number of its replicas, and its history with it.
+        core.is_chained.store(bucket::is_chained(&stream.config), Relaxed);
         let watched = core.hub.watched();
         if checked_seq == Some(stream.state.last_seq) || watched.is_empty() {
             continue;

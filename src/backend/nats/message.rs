@@ -1,7 +1,7 @@
 //! What a message of the stream says, and how a document becomes one.
 //!
 //! The value is the document's plain JSON, so that `nats kv get` shows it. When it was made, written, and expires stands
-//! in headers, in milliseconds of the server's clock.
+//! in headers, in milliseconds of the server's clock; and what the message stands on, see [`chain`](super::chain).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use serde::Deserialize;
 
+use super::chain::{Basis, Chained, Claim};
+use super::failure::Failure;
 use crate::backend::{BackendError, BackendTime, Revision, Stored};
 use crate::document::Document;
 use crate::limits::NATS_TTL_SLACK;
@@ -17,6 +19,8 @@ use crate::time::Timestamp;
 const CREATED: &str = "Sp-Created";
 const WRITTEN: &str = "Sp-Written";
 const EXPIRES: &str = "Sp-Expires";
+const AFTER: &str = "Sp-After";
+const OVER: &str = "Sp-Over";
 
 /// The key-value convention's mark of a removed key.
 const OPERATION: &str = "KV-Operation";
@@ -28,18 +32,19 @@ const LAST_SEQUENCE: &str = "Nats-Last-Sequence";
 /// The condition of a write: sequence of the newest message of its subject, 0 for none.
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
-/// Of messages with the same one the server stores the first, within two minutes.
-const MESSAGE_ID: &str = "Nats-Msg-Id";
-
 /// Seconds after which the server removes a message, where the stream allows it (2.11 and later).
 const TIME_TO_LIVE: &str = "Nats-TTL";
 
 /// What stands under a key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
-    /// Sequence of the newest message, 0 when there is none.
+    /// Sequence of the message that stands, 0 when none does.
     pub(super) seq: u64,
-    /// The document, expired or not; `None` when the key was removed or never written.
+    /// Whether it is a document, expired or not, rather than the mark that one was removed.
+    pub(super) is_document: bool,
+    /// Sequence of the newest message, which may be void.
+    pub(super) tail: u64,
+    /// The document, unless it is known to have expired.
     pub(super) stored: Option<Stored>,
 }
 
@@ -47,6 +52,12 @@ impl Found {
     /// The document, unless it has expired.
     pub(super) fn alive(&self, now: BackendTime) -> Option<&Stored> {
         self.stored.as_ref().filter(|stored| stored.expires.is_none_or(|end| end > now))
+    }
+
+    /// What a message stands on that follows this.
+    pub(super) const fn basis(&self) -> Basis {
+        let claim = if self.is_document { Claim::After(self.seq) } else { Claim::Over(self.seq) };
+        Basis { claim, tail: self.tail }
     }
 }
 
@@ -72,25 +83,27 @@ impl Times {
     }
 }
 
-/// Headers of a message that is stored when nothing but `expected` stands under its key.
+/// Headers of a message that stands on something.
 ///
-/// In a cluster, server 2.9 compares the sequence before it proposes a message to the replicas, and not again when they
-/// store it: of fifty writes that expect the same revision and come together, all fifty hold. It does look at the
-/// message's id when it stores it. A sequence belongs to one key of the stream and is expected by those who would follow
-/// it, so it is their id: the first is stored, the others are told that they are duplicates. One that comes later is
-/// refused by the comparison. That nothing stands under a key (0) is looked at when it is stored.
-fn conditional(expected: u64) -> HeaderMap {
+/// One server compares the sequence and stores the message in one step, also where nothing stands (0). In a cluster
+/// that a subject has no message yet is compared where the replicas store, which must refuse nothing; see
+/// [`chain`](super::chain).
+fn standing_on(basis: Basis, is_chained: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(EXPECTED, expected.to_string());
-    if expected > 0 {
-        headers.insert(MESSAGE_ID, format!("after-{expected}"));
+    if basis.tail > 0 || !is_chained {
+        headers.insert(EXPECTED, basis.tail.to_string());
+    }
+    match basis.claim {
+        Claim::Anything => {}
+        Claim::After(seq) => headers.insert(AFTER, seq.to_string()),
+        Claim::Over(seq) => headers.insert(OVER, seq.to_string()),
     }
     headers
 }
 
 /// Headers of a document.
-pub(super) fn of_document(expected: u64, times: Times) -> HeaderMap {
-    let mut headers = conditional(expected);
+pub(super) fn of_document(basis: Basis, is_chained: bool, times: Times) -> HeaderMap {
+    let mut headers = standing_on(basis, is_chained);
     let named = [(CREATED, times.created), (WRITTEN, times.written), (EXPIRES, times.expires)];
     for (name, time) in named.into_iter().filter_map(|(name, time)| Some((name, time?))) {
         headers.insert(name, time.0.to_string());
@@ -105,41 +118,54 @@ pub(super) fn let_end(headers: &mut HeaderMap, expires: BackendTime, now: Backen
 }
 
 /// Headers of the mark that a document was removed.
-pub(super) fn of_removal(expected: u64, now: BackendTime) -> HeaderMap {
-    let mut headers = conditional(expected);
+pub(super) fn of_removal(basis: Basis, is_chained: bool, now: BackendTime) -> HeaderMap {
+    let mut headers = standing_on(basis, is_chained);
     headers.insert(OPERATION, "DEL");
     headers.insert(WRITTEN, now.0.to_string());
     headers
 }
 
 /// Headers of a turn that is taken by whoever comes first.
-pub(super) fn of_turn(expected: u64) -> HeaderMap {
-    conditional(expected)
+pub(super) fn of_turn(basis: Basis, is_chained: bool) -> HeaderMap {
+    standing_on(basis, is_chained)
 }
 
 /// What headers say, the value apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Said {
+    pub(super) claim: Claim,
     pub(super) is_removal: bool,
     pub(super) times: Times,
 }
 
 impl Said {
     pub(super) fn by(headers: Option<&HeaderMap>) -> Self {
-        let Some(headers) = headers else { return Self { is_removal: false, times: Times::default() } };
-        let number = |name: &str| headers.get(name).and_then(|value| value.as_str().parse().ok());
-        Self { is_removal: headers.get(OPERATION).is_some(), times: Times::of(number) }
+        let header = |name: &str| Some(headers?.get(name)?.as_str().to_owned());
+        Self::of(header)
     }
 
     /// The same from the bytes in which the server stores them: a status line, then a header a line.
     fn by_bytes(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
-        let header = |name: &str| {
+        Self::of(|name| {
             let mut lines = text.split("\r\n").filter_map(|line| line.split_once(':'));
             lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned())
-        };
-        let number = |name: &str| header(name).and_then(|value| value.parse().ok());
-        Self { is_removal: header(OPERATION).is_some(), times: Times::of(number) }
+        })
+    }
+
+    fn of(header: impl Fn(&str) -> Option<String>) -> Self {
+        let number = |name: &str| header(name)?.parse().ok();
+        let after = number(AFTER).map(Claim::After);
+        Self {
+            claim: after.or_else(|| number(OVER).map(Claim::Over)).unwrap_or(Claim::Anything),
+            is_removal: header(OPERATION).is_some(),
+            times: Times::of(number),
+        }
+    }
+
+    /// The message that says this, as one of its key.
+    pub(super) const fn chained(&self, seq: u64) -> Chained {
+        Chained { seq, claim: self.claim, is_removal: self.is_removal }
     }
 }
 
@@ -177,20 +203,27 @@ impl Raw {
         u64::try_from(ms).ok().map(BackendTime)
     }
 
-    /// The state of its key.
+    /// What its headers say.
+    pub(super) fn said(&self) -> Result<Said, Failure> {
+        let bytes = data_encoding::BASE64.decode(self.hdrs.as_bytes());
+        bytes.map(|bytes| Said::by_bytes(&bytes)).map_err(|error| Failure::Undecodable(error.to_string()))
+    }
+
+    /// The state of its key, where it stands and `tail` is the newest message.
     ///
     /// # Errors
     /// When the value is no document; see [`document`].
-    pub(super) fn found(&self, key: &str, at: BackendTime) -> Result<Found, BackendError> {
+    pub(super) fn found(&self, key: &str, tail: u64, at: BackendTime) -> Result<Found, BackendError> {
         let undecodable = |error: data_encoding::DecodeError| damaged(key, &error.to_string());
-        let base64 = |text: &str| data_encoding::BASE64.decode(text.as_bytes()).map_err(undecodable);
-        let mut said = Said::by_bytes(&base64(&self.hdrs)?);
+        let mut said = self.said().map_err(|failure| failure.of_read(&format!("reading `{key}`")))?;
+        let found = Found { seq: self.seq, is_document: !said.is_removal, tail, stored: None };
         if said.is_removal {
-            return Ok(Found { seq: self.seq, stored: None });
+            return Ok(found);
         }
         said.times.written = said.times.written.or_else(|| self.time());
-        let document = document(key, &base64(&self.data)?)?;
-        Ok(Found { seq: self.seq, stored: Some(said.times.stored(self.seq, document, at)) })
+        let value = data_encoding::BASE64.decode(self.data.as_bytes()).map_err(undecodable)?;
+        let document = document(key, &value)?;
+        Ok(Found { stored: Some(said.times.stored(self.seq, document, at)), ..found })
     }
 }
 

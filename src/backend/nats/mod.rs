@@ -47,6 +47,7 @@
 
 mod api;
 mod bucket;
+mod chain;
 mod clock;
 mod connecting;
 mod core;
@@ -60,6 +61,7 @@ mod names;
 mod opening;
 mod options;
 mod sweeping;
+mod turns;
 mod writes;
 
 use std::sync::{Arc, Mutex, PoisonError};

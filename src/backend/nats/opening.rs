@@ -17,6 +17,7 @@ use super::hub::Hub;
 use super::link::{self, Link};
 use super::names::Names;
 use super::options::NatsOptions;
+use super::turns::Turns;
 use super::{Nats, Shared, keeping};
 use crate::backend::BackendError;
 use crate::limits::{DOCUMENT_BYTES_MAX, NATS_DENIALS, NATS_HEADER_BYTES};
@@ -36,11 +37,18 @@ impl Nats {
             clock: Clock::start(),
             names,
             hub: Arc::new(Hub::default()),
+            turns: Turns::default(),
+            is_chained: AtomicBool::new(false),
+            deletes: AtomicBool::new(false),
             ends_messages: AtomicBool::new(false),
         });
         let wanted = Wanted { replicas: options.replicas, storage: options.storage, create: options.create };
         let stream = bucket_of(&core, &wanted, deadline).await?;
-        core.ends_messages.store(stream.config.allow_msg_ttl, Relaxed);
+        let is_chained = bucket::is_chained(&stream.config);
+        core.is_chained.store(is_chained, Relaxed);
+        core.deletes.store(!stream.config.deny_delete, Relaxed);
+        // A message that goes by itself would uncover one before it.
+        core.ends_messages.store(stream.config.allow_msg_ttl && !is_chained, Relaxed);
         let document_bytes_max = fitting(&core, stream.config.max_msg_size, options.document_bytes_max)?;
         let mut tasks = keeping::begin(&core, stream.created, options.sweep_interval);
         tasks.spawn(keeping::denials(Arc::downgrade(&core), denied));

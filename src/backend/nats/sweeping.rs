@@ -1,15 +1,19 @@
 //! Removing what has expired and nobody watches, and traces of what was removed.
 //!
 //! Server 2.9 ends no message by itself. A process that sweeps asks for the headers of all keys, without their values:
-//! about 200 bytes for a document, once in an interval for the whole bucket however many processes there are.
+//! about 200 bytes for a message, once in an interval for the whole bucket however many processes there are. A bucket with
+//! several replicas has up to [`NATS_HISTORY`](crate::limits::NATS_HISTORY) messages of a key that was just written.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout_at};
 use tokio_stream::StreamExt as _;
 
-use super::api::{Consumer, ConsumerConfig, Done, NewConsumer, Next, Purge, request};
+use super::api::{Consumer, ConsumerConfig, Delete, Done, NewConsumer, Next, Purge, request};
+use super::chain::{self, Basis, Chained, Claim};
 use super::core::{Core, spread};
 use super::failure::Failure;
 use super::message::{self, Said};
@@ -18,13 +22,17 @@ use super::writes::mark_removed;
 use crate::backend::BackendTime;
 use crate::limits::{NATS_SURVEY_BATCH, NATS_SURVEY_FORGOTTEN_AFTER};
 
-/// What the headers of a key's newest message say.
+/// What the headers of a message say.
 #[derive(Debug)]
 struct Entry {
-    key: Key,
     seq: u64,
+    /// The server's time when it was stored.
+    time: BackendTime,
     said: Said,
 }
+
+/// The headers of all messages of each key, in their order.
+type Survey = HashMap<Key, Vec<Entry>>;
 
 /// Sweeps once in an interval, unless another process does. The first time comes at a moment that is left to chance.
 pub(super) async fn sweeps(core: Arc<Core>, interval: Duration) {
@@ -39,16 +47,17 @@ pub(super) async fn sweeps(core: Arc<Core>, interval: Duration) {
 
 /// Whether it is this process's turn: whoever first writes on the mark of the last sweep, when that is an interval old.
 async fn take_turn(core: &Core, interval: Duration) -> Result<bool, Failure> {
-    let last = core.newest(SWEEP, core.link.deadline()).await?;
-    let (seq, time) = last.map_or((0, None), |raw| (raw.seq, raw.time()));
+    let last = core.standing(SWEEP, core.link.deadline()).await?;
+    let time = last.as_ref().and_then(|(raw, _)| raw.time());
     // Half of it, because waits are shorter by up to a half.
     if time.is_some_and(|time| !is_older(core, time, interval / 2)) {
         return Ok(false);
     }
-    let deadline = core.link.deadline();
-    match core.publish(SWEEP, Some(message::of_turn(seq)), Vec::new(), deadline).await {
+    let (claim, tail) = last.map_or((Claim::Over(0), 0), |(raw, tail)| (Claim::After(raw.seq), tail));
+    let headers = message::of_turn(Basis { claim, tail }, core.is_chained());
+    match core.publish_on(SWEEP, tail, headers, Vec::new()).await {
         Ok(_) => Ok(true),
-        Err(Failure::Conflict) => Ok(false),
+        Err(Failure::Conflict | Failure::Void) => Ok(false),
         Err(failure) => Err(failure),
     }
 }
@@ -61,23 +70,48 @@ fn is_older(core: &Core, time: BackendTime, age: Duration) -> bool {
 /// Marks expired documents as removed, and ends marks that are an interval old. Neither touches what was written after
 /// the survey: the mark is a conditional write, and the end of a mark names its sequence.
 async fn sweep(core: &Core, interval: Duration) -> Result<(), Failure> {
-    for Entry { key, seq, said } in survey(core).await? {
-        let is_old = |time: Option<BackendTime>| time.is_none_or(|time| is_older(core, time, interval));
-        if said.is_removal && is_old(said.times.written) {
+    for (key, entries) in survey(core).await? {
+        let chained: Vec<_> = entries.iter().map(|entry| entry.said.chained(entry.seq)).collect();
+        let stands = chain::standing(&chained).seq;
+        let Some(newest) = entries.last() else { continue };
+        let Some(standing) = entries.iter().find(|entry| entry.seq == stands) else { continue };
+        let (is_removal, is_old) = (standing.said.is_removal, is_older(core, newest.time, interval));
+        if !is_removal && standing.said.times.expires.is_some_and(|end| end <= core.clock.now()) {
+            // One that cannot be removed now is met again.
+            let basis = Basis { claim: Claim::After(stands), tail: newest.seq };
+            let _ = mark_removed(core, &key, basis).await;
+        } else if is_old && core.is_chained() {
+            thin_out(core, &chained, stands, is_removal).await?;
+        } else if is_old && is_removal {
             let subject = core.names.subject(key.as_str());
-            let payload = request(&Purge { filter: &subject, seq: seq + 1 })?;
+            let payload = request(&Purge { filter: &subject, seq: stands + 1 })?;
             let path = format!("STREAM.PURGE.{}", core.names.stream());
             core.ask::<Done>(&path, payload, core.link.deadline()).await?;
-        } else if !said.is_removal && said.times.expires.is_some_and(|end| end <= core.clock.now()) {
-            // One that cannot be removed now is met again.
-            let _ = mark_removed(core, &key, seq).await;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the messages of a key but the one that stands, and that one too where it is the mark of a removal. Whatever was
+/// on its way to the key when it was written last has come long since.
+async fn thin_out(core: &Core, messages: &[Chained], stands: u64, is_removal: bool) -> Result<(), Failure> {
+    if !core.deletes.load(Relaxed) {
+        return Ok(());
+    }
+    let path = format!("STREAM.MSG.DELETE.{}", core.names.stream());
+    for seq in chain::superfluous(messages).into_iter().chain(is_removal.then_some(stands)) {
+        let payload = request(&Delete { seq, no_erase: true })?;
+        match core.ask::<Done>(&path, payload, core.link.deadline()).await {
+            // It has gone already: the key was written meanwhile, or another process sweeps too.
+            Ok(Done {}) | Err(Failure::Refused(_)) => {}
+            Err(failure) => return Err(failure),
         }
     }
     Ok(())
 }
 
 /// The headers of all documents and marks, through a consumer that lives as long as this takes.
-async fn survey(core: &Core) -> Result<Vec<Entry>, Failure> {
+async fn survey(core: &Core) -> Result<Survey, Failure> {
     let (stream, filter) = (core.names.stream(), core.names.republish_source());
     let config = ConsumerConfig {
         deliver_policy: "all",
@@ -99,12 +133,12 @@ async fn survey(core: &Core) -> Result<Vec<Entry>, Failure> {
     entries
 }
 
-async fn read_through(core: &Core, consumer: &Consumer) -> Result<Vec<Entry>, Failure> {
+async fn read_through(core: &Core, consumer: &Consumer) -> Result<Survey, Failure> {
     let client = core.link.client();
     let inbox = client.new_inbox();
     let mut messages = client.subscribe(inbox.clone()).await.map_err(|_| Failure::Closed)?;
     let next = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", core.names.stream(), consumer.name);
-    let (mut entries, mut left) = (Vec::new(), consumer.num_pending);
+    let (mut entries, mut left) = (Survey::new(), consumer.num_pending);
     while left > 0 {
         let batch = left.min(NATS_SURVEY_BATCH);
         let payload = request(&Next { batch, expires: nanoseconds(NATS_SURVEY_FORGOTTEN_AFTER) })?;
@@ -117,10 +151,11 @@ async fn read_through(core: &Core, consumer: &Consumer) -> Result<Vec<Entry>, Fa
             if message.status.is_some() {
                 return Err(Failure::Unanswered("the survey stopped halfway"));
             }
-            let seq = message.reply.as_deref().and_then(sequence);
+            let place = message.reply.as_deref().and_then(place);
             let key = document_id(key_in(&message.subject)).map(|id| Key::of(&id));
-            if let (Some(key), Some(seq)) = (key, seq) {
-                entries.push(Entry { key, seq, said: Said::by(message.headers.as_ref()) });
+            if let (Some(key), Some((seq, time))) = (key, place) {
+                let said = Said::by(message.headers.as_ref());
+                entries.entry(key).or_default().push(Entry { seq, time, said });
             }
         }
         left -= batch;
@@ -128,12 +163,14 @@ async fn read_through(core: &Core, consumer: &Consumer) -> Result<Vec<Entry>, Fa
     Ok(entries)
 }
 
-/// The stream's sequence in the reply subject of a consumer's message:
-/// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`, with two more tokens behind `ACK` in later servers.
-fn sequence(reply: &str) -> Option<u64> {
+/// The stream's sequence and the time in the reply subject of a consumer's message:
+/// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<nanoseconds>.…`, with two more tokens
+/// behind `ACK` in later servers.
+fn place(reply: &str) -> Option<(u64, BackendTime)> {
     let tokens: Vec<&str> = reply.split('.').collect();
     let at = if tokens.len() > 9 { 7 } else { 5 };
-    tokens.get(at)?.parse().ok()
+    let number = |at: usize| tokens.get(at)?.parse::<u64>().ok();
+    Some((number(at)?, BackendTime(number(at + 2)? / 1_000_000)))
 }
 
 fn nanoseconds(time: Duration) -> u64 {

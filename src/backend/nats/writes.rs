@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use tokio::time::timeout_at;
+
+use super::chain::Basis;
 use super::core::Core;
 use super::failure::Failure;
 use super::message::{self, Found, Times};
 use super::names::Key;
+use super::turns::MyTurn;
 use crate::backend::{BackendError, BackendTime, Expect, Revision, Ttl, Write, Written};
 use crate::limits::{NATS_HEADER_BYTES, NATS_WRITE_ATTEMPTS};
 
-/// What a write stands on.
-struct Basis {
-    /// Sequence that has to be the key's newest.
-    seq: u64,
+/// What a write follows.
+struct Before {
+    basis: Basis,
     created: Option<BackendTime>,
     expires: Option<BackendTime>,
 }
@@ -21,9 +24,11 @@ struct Basis {
 /// Stores a document if its expectation holds.
 pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Written, BackendError> {
     let text = write.document.to_json();
+    let doing = || format!("writing `{key}`");
+    let _turn = turn(core, key, &doing()).await?;
     for attempt in 0..NATS_WRITE_ATTEMPTS {
         let now = core.clock.now();
-        let Basis { seq, created, expires } = basis(core, key, write.expect, attempt, now).await?;
+        let Before { basis, created, expires } = before(core, key, write.expect, attempt, now).await?;
         let expires = match write.ttl {
             Ttl::Keep => expires,
             Ttl::Never => None,
@@ -31,64 +36,81 @@ pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Writt
         };
         let times = Times { created: created.or(Some(now)), written: Some(now), expires };
         core.hub.write_begins(key, &write.document);
-        let mut headers = message::of_document(seq, times);
+        let mut headers = message::of_document(basis, core.is_chained(), times);
         if let Some(expires) = expires.filter(|_| core.ends_messages.load(Relaxed)) {
             message::let_end(&mut headers, expires, now);
         }
-        let deadline = core.link.deadline();
-        let failure =
-            match core.publish(key.as_str(), Some(headers), text.as_bytes().to_vec(), deadline).await {
-                Ok(stored) => {
-                    let at = core.clock.now();
-                    let document = Arc::clone(&write.document);
-                    let state = Found { seq: stored, stored: Some(times.stored(stored, document, at)) };
-                    core.hub.tell(key, state, seq);
-                    return Ok(Written { revision: Revision(stored), expires, at });
-                }
-                Err(failure) => failure,
-            };
-        match (&failure, write.expect) {
+        let payload = text.as_bytes().to_vec();
+        let failure = match core.publish_on(key.as_str(), basis.tail, headers, payload).await {
+            Ok(seq) => {
+                let at = core.clock.now();
+                let stored = times.stored(seq, Arc::clone(&write.document), at);
+                let state = Found { seq, is_document: true, tail: seq, stored: Some(stored) };
+                core.hub.tell(key, state, basis.claim.seq());
+                return Ok(Written { revision: Revision(seq), expires, at });
+            }
+            Err(failure) => failure,
+        };
+        let may_hold = match (&failure, write.expect) {
             // Perhaps only the trace of a removal stands there.
-            (Failure::Conflict, Expect::Absent) => {}
-            _ => return Err(failure.of_write(&format!("writing `{key}`"), text.len(), NATS_HEADER_BYTES)),
+            (Failure::Conflict | Failure::Void, Expect::Absent) => true,
+            // Perhaps the newest message is a void one.
+            (Failure::Conflict, Expect::Revision(_)) => core.is_chained(),
+            _ => false,
+        };
+        if !may_hold {
+            return Err(failure.of_write(&doing(), text.len(), NATS_HEADER_BYTES));
         }
     }
-    Err(busy(format!("writing `{key}`")))
+    Err(busy(doing()))
 }
 
-/// Finds what a write stands on. What was told to watchers is enough to refuse nothing: only a read shows that a
+/// Waits until no other write of this process is on its way to the key, where that matters.
+async fn turn<'a>(core: &'a Core, key: &'a Key, doing: &str) -> Result<Option<MyTurn<'a>>, BackendError> {
+    if !core.is_chained() {
+        return Ok(None);
+    }
+    let turn = timeout_at(core.link.deadline(), core.turns.take(key.as_str())).await;
+    turn.map(Some).map_err(|_| busy(doing.into()))
+}
+
+/// Finds what a write follows. What was told to watchers is enough to refuse nothing: only a read shows that a
 /// document is there where none should be.
-async fn basis(
+async fn before(
     core: &Core,
     key: &Key,
     expect: Expect,
     attempt: usize,
     now: BackendTime,
-) -> Result<Basis, BackendError> {
+) -> Result<Before, BackendError> {
+    let known = core.hub.known(key).filter(|_| attempt == 0);
     match expect {
         Expect::Revision(expected) => {
-            let found = match core.hub.known(key) {
+            let found = match known {
                 Some(known) if known.seq == expected.0 => known,
                 // What was told came from the servers: the expected revision is a past one.
                 Some(known) if known.seq > expected.0 => return Err(BackendError::Conflict),
                 _ => core.read(key).await?,
             };
             match found.alive(now) {
-                Some(stored) if stored.revision == expected => {
-                    Ok(Basis { seq: expected.0, created: Some(stored.created), expires: stored.expires })
-                }
+                Some(stored) if stored.revision == expected => Ok(Before {
+                    basis: found.basis(),
+                    created: Some(stored.created),
+                    expires: stored.expires,
+                }),
                 _ => Err(BackendError::Conflict),
             }
         }
         Expect::Absent => {
-            let known = core.hub.known(key).unwrap_or_default();
-            let found = match attempt {
-                0 if known.alive(now).is_none() => known,
+            let found = match known {
+                Some(known) if known.alive(now).is_none() => known,
+                // In a cluster nobody compares that a key has no message yet, and a void one would be its newest.
+                None if attempt == 0 && !core.is_chained() => Found::default(),
                 _ => core.read(key).await?,
             };
             match found.alive(now) {
                 Some(_) => Err(BackendError::Conflict),
-                None => Ok(Basis { seq: found.seq, created: None, expires: None }),
+                None => Ok(Before { basis: found.basis(), created: None, expires: None }),
             }
         }
     }
@@ -96,34 +118,41 @@ async fn basis(
 
 /// Removes a document, and answers whether there was one.
 pub(super) async fn remove(core: &Core, key: &Key, expect: Option<Revision>) -> Result<bool, BackendError> {
-    for _ in 0..NATS_WRITE_ATTEMPTS {
+    let doing = || format!("removing `{key}`");
+    let _turn = turn(core, key, &doing()).await?;
+    for attempt in 0..NATS_WRITE_ATTEMPTS {
         let now = core.clock.now();
         let found = match core.hub.known(key) {
-            Some(known) if expect.is_some_and(|expected| expected.0 == known.seq) => known,
+            Some(known) if attempt == 0 && expect.is_some_and(|expected| expected.0 == known.seq) => known,
+            // Where it was written or removed meanwhile, perhaps nobody was told yet.
             _ => core.read(key).await?,
         };
         let Some(stored) = found.alive(now) else { return Ok(false) };
         if expect.is_some_and(|expected| expected != stored.revision) {
             return Err(BackendError::Conflict);
         }
-        if mark_removed(core, key, found.seq).await? {
+        if put_mark(core, key, found.basis()).await? {
             return Ok(true);
         }
-        // It was written or removed meanwhile, and perhaps nobody was told yet.
-        core.read(key).await?;
     }
-    Err(busy(format!("removing `{key}`")))
+    Err(busy(doing()))
 }
 
-/// Leaves a mark that the document was removed, if its newest message is this one still, and answers whether it was.
-pub(super) async fn mark_removed(core: &Core, key: &Key, seq: u64) -> Result<bool, BackendError> {
-    let headers = message::of_removal(seq, core.clock.now());
-    match core.publish(key.as_str(), Some(headers), Vec::new(), core.link.deadline()).await {
-        Ok(stored) => {
-            core.hub.tell(key, Found { seq: stored, stored: None }, seq);
+/// Leaves a mark that the document was removed, if that is what stands still, and answers whether it was.
+pub(super) async fn mark_removed(core: &Core, key: &Key, basis: Basis) -> Result<bool, BackendError> {
+    let _turn = turn(core, key, &format!("removing `{key}`")).await?;
+    put_mark(core, key, basis).await
+}
+
+async fn put_mark(core: &Core, key: &Key, basis: Basis) -> Result<bool, BackendError> {
+    let headers = message::of_removal(basis, core.is_chained(), core.clock.now());
+    match core.publish_on(key.as_str(), basis.tail, headers, Vec::new()).await {
+        Ok(seq) => {
+            let state = Found { seq, is_document: false, tail: seq, stored: None };
+            core.hub.tell(key, state, basis.claim.seq());
             Ok(true)
         }
-        Err(Failure::Conflict) => Ok(false),
+        Err(Failure::Conflict | Failure::Void) => Ok(false),
         Err(failure) => Err(failure.of_write(&format!("removing `{key}`"), 0, NATS_HEADER_BYTES)),
     }
 }
