@@ -6,6 +6,7 @@ mod promises;
 mod rivals;
 mod settings;
 mod sweeping;
+mod voids;
 mod watching;
 mod wire;
 

@@ -8,6 +8,7 @@ use sp_sync::backend::{Backend, Nats, NatsOptions};
 use sp_sync::conformance::{Subject, check};
 
 use super::bucket;
+use super::voids::with_history;
 use crate::support::nats::{Cluster, Server};
 
 /// The same bucket whenever it is opened.
@@ -44,6 +45,15 @@ async fn three_servers_keep_the_promises() {
     let cluster = Cluster::start(3).await;
     let options = cluster.urls().into_iter().fold(Nats::options(), NatsOptions::server);
     let options = options.bucket("promises").replicas(3).connect_within(Duration::from_secs(60));
+    let report = check(Bucket(options)).await;
+    println!("{report}");
+    report.assert_ok();
+}
+
+/// A history, without several replicas: what stands is found as over three servers, and with less around it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_with_a_history_keeps_the_promises() {
+    let (_server, _client, options) = with_history("promises").await;
     let report = check(Bucket(options)).await;
     println!("{report}");
     report.assert_ok();
