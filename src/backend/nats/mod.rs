@@ -19,11 +19,18 @@
 //!
 //! * **Durable** means stored by a majority of the bucket's replicas before the caller hears of it; with one replica, by
 //!   that server, which writes to its disk at once and syncs it every two minutes unless its `sync_interval` says otherwise.
-//! * **Several replicas are not sound yet**: after a leader of a cluster of servers 2.9 was killed under load, replicas have been
-//!   seen to differ, and the bucket to come to a halt. One replica has weathered the same. The README says more.
-//! * **Conditional writes** are the server's own, by the sequence of a key's newest message, which is the revision. A write
+//! * **Several replicas have yet to prove themselves**: over a cluster of servers 2.9 whose leader was killed under load, an
+//!   earlier way of writing had replicas that differed, and the bucket came to a halt. The present one has not yet been
+//!   through the same. One replica has. The README says more.
+//! * **Conditional writes.** The revision is the sequence of the message that stands. With one replica the server compares it and
+//!   stores in one step. A cluster does not: the leader compares, and several messages that expect the same may be stored
+//!   after it did. So each says what it stands on (`Sp-After`, `Sp-Over`), and of rivals the one that is stored first holds;
+//!   the others are void for good, and every reader passes over them. A write answers when it is known to hold. A write
 //!   whose answer did not come is [`BackendError::Unknown`]; one that found no leader, no room or no permission stored
 //!   nothing and says so.
+//! * **The price of several replicas.** A read takes two requests, not one. So does a write of a document that this process does
+//!   not watch; one that it watches takes one, for the servers repeat the message in time. The bucket keeps the last 64
+//!   messages of a key until it has rested for a sweep's interval; then one.
 //! * **Reads** ask the stream's leader. They are never older than what this process was told before, and never older than
 //!   an acknowledged write of another, with one exception: a leader that was cut off from the others does not notice for
 //!   some seconds, and shows those who are cut off with it the past. It takes no writes then.
@@ -33,17 +40,21 @@
 //! * **Time** is the clock of the server that leads the stream, estimated from messages that it stored. The clocks of
 //!   the processes do not matter; those of a cluster's servers are to be kept together, as NATS itself needs it.
 //! * **Time to live.** Expired documents are hidden at once. Who watches one removes it; of the others, processes take turns
-//!   to remove what they find. Servers from 2.11 on also remove them by themselves, in buckets made there.
+//!   to remove what they find. Servers from 2.11 on also remove them by themselves, in buckets of one replica made there.
 //! * **The bucket** is an ordinary one: `nats kv get exams Session_ES…` shows a document as plain JSON. When it was made,
-//!   written, and expires stands in headers. What `nats kv put` writes is a document like others, if it is a JSON object.
+//!   written, and expires stands in headers. What `nats kv put` writes is a document like others, if it is a JSON object;
+//!   it counts whatever stood there before, as does `nats kv del`. With several replicas `nats kv get` and `nats kv watch`
+//!   may show a void message. The number of replicas is changed while nobody has the bucket open; its history with it (opening
+//!   it says how). Do not purge subjects of a bucket with several replicas over servers before 2.9.18: one that is then
+//!   restarted may purge all the others from its copy (nats-server issue 4196).
 //!   Two keys are the bucket's own: `=clock` and `=sweep`.
 //!
 //! # Permissions
 //!
 //! A client publishes to `$KV.<bucket>.>`, `$JS.API.STREAM.INFO.KV_<bucket>`, `$JS.API.STREAM.MSG.GET.KV_<bucket>`,
-//! `$JS.API.STREAM.PURGE.KV_<bucket>`, `$JS.API.CONSUMER.*.KV_<bucket>.>` and `$JS.API.CONSUMER.*.KV_<bucket>`,
-//! `$JS.API.CONSUMER.MSG.NEXT.KV_<bucket>.*`, and where it may make the bucket, `$JS.API.STREAM.CREATE.KV_<bucket>`. It subscribes
-//! to `sp.kv.<bucket>.>` and `_INBOX.>`.
+//! `$JS.API.STREAM.PURGE.KV_<bucket>` (`$JS.API.STREAM.MSG.DELETE.KV_<bucket>` where it has several replicas),
+//! `$JS.API.CONSUMER.*.KV_<bucket>.>` and `$JS.API.CONSUMER.*.KV_<bucket>`, `$JS.API.CONSUMER.MSG.NEXT.KV_<bucket>.*`, and where
+//! it may make the bucket, `$JS.API.STREAM.CREATE.KV_<bucket>`. It subscribes to `sp.kv.<bucket>.>` and `_INBOX.>`.
 
 mod api;
 mod bucket;
