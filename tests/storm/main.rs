@@ -45,7 +45,7 @@ fn no_blow_loses_doubles_or_disorders_anything() {
 
 /// The same over a cluster of three.
 #[test]
-#[ignore = "known to fail: the conditions of writes do not hold in a cluster of nats-server 2.9, see the README"]
+#[ignore = "has yet to pass: over a cluster of nats-server 2.9 replicas came to differ, see the README"]
 fn no_blow_to_a_cluster_loses_doubles_or_disorders_anything() {
     weather_a_storm(3);
 }

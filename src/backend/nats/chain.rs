@@ -193,7 +193,7 @@ mod tests {
             let mut stands = vec![Stand::default()];
             for (ago, act) in acts {
                 let seen = stands[stands.len().saturating_sub(1 + ago)];
-                let seq = stands.len() as u64;
+                let seq = u64::try_from(stands.len()).unwrap();
                 let claim = match (act, seen.is_document) {
                     (0, _) => Claim::Anything,
                     (_, true) => Claim::After(seen.seq),

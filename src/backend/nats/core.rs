@@ -96,14 +96,15 @@ impl Core {
     /// The message that stands under a subject, and the sequence of the newest, which may be void; `None` when there is
     /// none.
     ///
-    /// Where a message may be void, this takes two requests rather than one, and one more for each rival of
-    /// the newest message. The first message that a key ever had names none, so where a late one of that kind is the
+    /// Where a message may be void, this takes two requests rather than one, unless it is known here that the newest
+    /// holds, and one more for each rival of it. The first message that a key ever had names none, so where a late one of that kind is the
     /// newest, all that the bucket has of the key are read.
     pub(super) async fn standing(&self, key: &str, deadline: Instant) -> Result<Option<(Raw, u64)>, Failure> {
         loop {
             let Some(newest) = self.newest(key, deadline).await? else { return Ok(None) };
             let (claim, tail) = (newest.said()?.claim, newest.seq);
-            if !self.is_chained() || claim == Claim::Anything {
+            let is_known = || self.hub.watched_as(key).is_some_and(|(_, stand, _)| stand.seq == tail);
+            if !self.is_chained() || claim == Claim::Anything || is_known() {
                 return Ok(Some((newest, tail)));
             }
             if let Some(found) = self.judge(key, claim.seq(), tail, deadline).await? {
@@ -215,7 +216,9 @@ impl Core {
             let task = tokio::spawn(async move {
                 while let Some(message) = messages.next().await {
                     let Some(core) = core.upgrade() else { return };
-                    core.hear(&message);
+                    if let Some(key) = core.hear(&message) {
+                        tokio::spawn(async move { core.read(&key).await });
+                    }
                 }
             });
             Ok(EndOnDrop(task.abort_handle()))
@@ -223,45 +226,47 @@ impl Core {
         subscription.task.get_or_try_init(begin).await.map(|_| ())
     }
 
-    /// Tells watchers what the servers repeat.
-    fn hear(&self, message: &Message) {
+    /// Tells watchers what the servers repeat, and answers the key that has to be read, because what came between was not
+    /// heard.
+    fn hear(&self, message: &Message) -> Option<Key> {
         // What nobody watches only shares a shard with a document that is watched.
-        let Some((key, known, tail)) = self.hub.watched_as(key_in(&message.subject)) else { return };
-        let Some(Place { seq, before }) = Place::of(message.headers.as_ref()) else { return };
+        let (key, known, tail) = self.hub.watched_as(key_in(&message.subject))?;
+        let Place { seq, before } = Place::of(message.headers.as_ref())?;
         if seq <= tail {
-            return;
+            return None;
         }
         let said = Said::by(message.headers.as_ref());
-        let is_gap = before > tail;
-        if is_gap && tail > 0 && !self.is_chained() {
-            // This document is up to date with this message. Others may have lost their last.
-            self.link.suspect();
-        }
-        if self.is_chained() {
-            if is_gap && said.claim != Claim::Anything {
-                if self.hub.heard_unjudged(key.as_str(), seq) {
-                    self.link.suspect();
-                }
-                return;
+        let is_sure = !self.is_chained() || said.claim == Claim::Anything;
+        if before > tail {
+            let is_to_be_read = !is_sure && self.hub.heard_unjudged(key.as_str(), seq);
+            if is_to_be_read || is_sure && tail > 0 {
+                // Other documents may have lost their last message.
+                self.link.suspect();
             }
-            if !known.admits(said.claim) {
-                return self.hub.heard_void(key.as_str(), seq);
+            if !is_sure {
+                return is_to_be_read.then_some(key);
             }
+        } else if !is_sure && !known.admits(said.claim) {
+            self.hub.heard_void(key.as_str(), seq);
+            return None;
         }
-        let found = Found { seq, is_document: !said.is_removal, tail: seq, stored: None };
-        if said.is_removal {
-            return self.hub.tell(&key, found, known.seq);
+        let mut found = Found { seq, is_document: !said.is_removal, tail: seq, stored: None };
+        if found.is_document {
+            let document = match self.hub.written_here(&key, &message.payload) {
+                Some(document) => document,
+                None => match message::document(key.as_str(), &message.payload) {
+                    Ok(document) => document,
+                    Err(_) => {
+                        // The next read says what is wrong with it.
+                        self.link.suspect();
+                        return None;
+                    }
+                },
+            };
+            found.stored = Some(said.times.stored(seq, document, self.clock.now()));
         }
-        let document = match self.hub.written_here(&key, &message.payload) {
-            Some(document) => document,
-            None => match message::document(key.as_str(), &message.payload) {
-                Ok(document) => document,
-                // The next read says what is wrong with it.
-                Err(_) => return self.link.suspect(),
-            },
-        };
-        let stored = said.times.stored(seq, document, self.clock.now());
-        self.hub.tell(&key, self.without_expired(Found { stored: Some(stored), ..found }), known.seq);
+        self.hub.tell(&key, self.without_expired(found), known.seq);
+        None
     }
 
     /// Publishes a message that stands on something, and answers its sequence when it holds. `tail` is the newest message of

@@ -128,14 +128,15 @@ impl Hub {
         Some((key.clone(), Stand { seq: news.seq, is_document: news.is_document }, news.tail))
     }
 
-    /// A message was heard that follows some which were not. Answers whether the key has been read before: otherwise
-    /// whoever began to watch it is about to.
+    /// A message was heard that follows some which were not. Answers whether the key is to be read for it: not where that
+    /// was said before, and not where whoever began to watch it is reading it for the first time.
     pub(super) fn heard_unjudged(&self, key: &str, seq: u64) -> bool {
         let mut state = self.lock();
         let Some(topic) = state.topics.get_mut(key) else { return false };
+        let is_first = topic.unjudged == 0;
         topic.unjudged = topic.unjudged.max(seq);
         topic.wake();
-        topic.is_known
+        is_first && topic.is_known
     }
 
     /// Whether a message was heard meanwhile that a reader of everything up to `tail` has not seen. Asked once: it may have

@@ -28,9 +28,9 @@
 //!   the others are void for good, and every reader passes over them. A write answers when it is known to hold. A write
 //!   whose answer did not come is [`BackendError::Unknown`]; one that found no leader, no room or no permission stored
 //!   nothing and says so.
-//! * **The price of several replicas.** A read takes two requests, not one. So does a write of a document that this process does
-//!   not watch; one that it watches takes one, for the servers repeat the message in time. The bucket keeps the last 64
-//!   messages of a key until it has rested for a sweep's interval; then one.
+//! * **The price of several replicas.** A document that this process watches is read and written with one request each, as with
+//!   one replica, for the servers repeat what is written. Of another a read takes two, and a write one more than with one
+//!   replica. The bucket keeps the last 64 messages of a key until it has rested for a sweep's interval; then one.
 //! * **Reads** ask the stream's leader. They are never older than what this process was told before, and never older than
 //!   an acknowledged write of another, with one exception: a leader that was cut off from the others does not notice for
 //!   some seconds, and shows those who are cut off with it the past. It takes no writes then.

@@ -53,7 +53,7 @@ mod tests {
         let first = turns.take("a").await;
         let _other = turns.take("b").await;
         let mut second = Box::pin(turns.take("a"));
-        assert!(futures_pending(&mut second), "somebody else has the turn");
+        assert!(is_pending(&mut second), "somebody else has the turn");
         drop(first);
         let second = second.await;
         let third = turns.take("a");
@@ -63,7 +63,7 @@ mod tests {
     }
 
     /// Whether a future that is polled once is not ready.
-    fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
+    fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         std::pin::Pin::new(future).poll(&mut context).is_pending()
     }
