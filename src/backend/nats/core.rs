@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt as _;
 
 use super::api::{self, Acknowledged, LastBySubject, NextBySubject, Read};
-use super::chain::{self, Claim};
+use super::bucket;
+use super::chain::Claim;
 use super::clock::Clock;
 use super::failure::{Failure, code};
 use super::hub::{Hub, Subscription};
@@ -79,7 +80,7 @@ impl Core {
     }
 
     /// The first message of a subject from a sequence on, `None` when there is none.
-    async fn next(&self, key: &str, seq: u64, deadline: Instant) -> Result<Option<Raw>, Failure> {
+    pub(super) async fn next(&self, key: &str, seq: u64, deadline: Instant) -> Result<Option<Raw>, Failure> {
         self.get(&NextBySubject { seq, next_by_subj: &self.names.subject(key) }, deadline).await
     }
 
@@ -93,78 +94,6 @@ impl Core {
         }
     }
 
-    /// The message that stands under a subject, and the sequence of the newest, which may be void; `None` when there is
-    /// none.
-    ///
-    /// Where a message may be void, this takes two requests rather than one, unless it is known here that the newest
-    /// holds, and one more for each rival of it. The first message that a key ever had names none, so where a late one of that kind is the
-    /// newest, all that the bucket has of the key are read.
-    pub(super) async fn standing(&self, key: &str, deadline: Instant) -> Result<Option<(Raw, u64)>, Failure> {
-        loop {
-            let Some(newest) = self.newest(key, deadline).await? else { return Ok(None) };
-            let (claim, tail) = (newest.said()?.claim, newest.seq);
-            let is_known = || self.hub.watched_as(key).is_some_and(|(_, stand, _)| stand.seq == tail);
-            if !self.is_chained() || claim == Claim::Anything || is_known() {
-                return Ok(Some((newest, tail)));
-            }
-            if let Some(found) = self.judge(key, claim.seq(), tail, deadline).await? {
-                return Ok(Some((found, tail)));
-            }
-            self.pause(deadline, "the servers do not show a message any more that they showed before")
-                .await?;
-        }
-    }
-
-    /// Which message of a key stands when the one numbered `tail` is stored, from those behind `seq`, where that one held.
-    /// `None` when the servers do not show `tail`: a new leader may not have caught up yet, or it was swept.
-    async fn judge(
-        &self,
-        key: &str,
-        mut seq: u64,
-        tail: u64,
-        deadline: Instant,
-    ) -> Result<Option<Raw>, Failure> {
-        let (mut messages, mut chained) = (Vec::new(), Vec::new());
-        while seq < tail {
-            let Some(raw) = self.next(key, seq + 1, deadline).await?.filter(|raw| raw.seq <= tail) else {
-                return Ok(None);
-            };
-            seq = raw.seq;
-            chained.push(raw.said()?.chained(seq));
-            messages.push(raw);
-        }
-        let stands = chain::standing(&chained).seq;
-        Ok(messages.into_iter().find(|raw| raw.seq == stands))
-    }
-
-    async fn pause(&self, deadline: Instant, why: &'static str) -> Result<(), Failure> {
-        if Instant::now() + NATS_READ_PAUSE >= deadline {
-            return Err(Failure::Unanswered(why));
-        }
-        sleep(NATS_READ_PAUSE).await;
-        Ok(())
-    }
-
-    /// Whether a message of this process, stored as `seq`, holds. The newest message that was known before it was `tail`.
-    /// Where the servers repeated it and nothing between, that is known here; otherwise they are asked, by one request
-    /// and one more for each rival.
-    async fn holds(&self, key: &str, tail: u64, seq: u64) -> Result<(), Failure> {
-        let deadline = self.link.deadline();
-        let holds = match self.hub.holds(key, seq).await {
-            Some(holds) => holds,
-            None => loop {
-                let why = "the servers do not show the message that they stored";
-                // It is stored: whatever fails now, this is not known.
-                let judged = self.judge(key, tail, seq, deadline).await;
-                match judged.map_err(|_| Failure::Unanswered("it was not told whether the message holds"))? {
-                    Some(raw) => break raw.seq == seq,
-                    None => self.pause(deadline, why).await?,
-                }
-            },
-        };
-        if holds { Ok(()) } else { Err(Failure::Void) }
-    }
-
     /// What stands under a key, never older than what this process was told of it. Watchers are told too.
     pub(super) async fn read(&self, key: &Key) -> Result<Found, BackendError> {
         let doing = || format!("reading `{key}`");
@@ -176,8 +105,15 @@ impl Core {
                 Some((raw, tail)) => raw.found(key.as_str(), tail, self.clock.now())?,
                 None => Found::default(),
             };
-            // A leader that was just elected may not have caught up with itself.
-            if found.seq == 0 || found.seq >= seq_before {
+            // A leader that was just elected may not have caught up with itself. Of what was swept it has no message, but
+            // later ones of others.
+            let has_caught_up = match found.seq {
+                0 if seq_before > 0 => {
+                    self.has_stored(seq_before).await.map_err(|failure| failure.of_read(&doing()))?
+                }
+                seq => seq >= seq_before,
+            };
+            if has_caught_up {
                 self.hub.tell(key, self.without_expired(found.clone()), seq_before);
                 if self.hub.take_unjudged(key.as_str(), found.tail) {
                     continue;
@@ -191,6 +127,11 @@ impl Core {
             }
             sleep(NATS_READ_PAUSE).await;
         }
+    }
+
+    /// Whether the stream's leader has had a message so far.
+    async fn has_stored(&self, seq: u64) -> Result<bool, Failure> {
+        Ok(bucket::look(self).await?.state.last_seq >= seq)
     }
 
     pub(super) fn without_expired(&self, found: Found) -> Found {
@@ -267,26 +208,6 @@ impl Core {
         }
         self.hub.tell(&key, self.without_expired(found), known.seq);
         None
-    }
-
-    /// Publishes a message that stands on something, and answers its sequence when it holds. `tail` is the newest message of
-    /// its key that is known.
-    ///
-    /// # Errors
-    /// [`Failure::Conflict`] when it was refused, because that is not the newest; [`Failure::Void`] when it was stored but
-    /// does not hold; [`Failure::Unanswered`] when either is not known.
-    pub(super) async fn publish_on(
-        &self,
-        key: &str,
-        tail: u64,
-        headers: async_nats::HeaderMap,
-        payload: Vec<u8>,
-    ) -> Result<u64, Failure> {
-        let seq = self.publish(key, Some(headers), payload, self.link.deadline()).await?;
-        if self.is_chained() {
-            self.holds(key, tail, seq).await?;
-        }
-        Ok(seq)
     }
 
     /// Publishes a message, and answers its sequence when it is stored. [`Failure::Conflict`] when its condition does not

@@ -64,6 +64,7 @@ mod connecting;
 mod core;
 mod failure;
 mod hub;
+mod judging;
 mod keeping;
 mod link;
 mod listing;
