@@ -14,8 +14,8 @@ impl Core {
     /// none.
     ///
     /// Where a message may be void, this takes two requests rather than one, unless it is known here that the newest
-    /// holds, and one more for each rival of it. The first message that a key ever had names none, so where a late one of that kind is the
-    /// newest, all that the bucket has of the key are read.
+    /// holds, and one more for each rival of it. The first message that a key ever had names none, so where a late one
+    /// of that kind is the newest, all that the bucket has of the key are read.
     pub(super) async fn standing(&self, key: &str, deadline: Instant) -> Result<Option<(Raw, u64)>, Failure> {
         loop {
             let Some(newest) = self.newest(key, deadline).await? else { return Ok(None) };

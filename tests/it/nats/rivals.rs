@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use sp_sync::backend::{Backend as _, BackendError, Nats, NatsOptions};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use super::{id, write};
+use super::{AGES, id, number, write, write_at_last};
 use crate::support::nats::Cluster;
 
-/// Server 2.9 alone would let many of them hold: it compares sequences before it proposes a message to the replicas.
+/// Server 2.9 stores many of them: it compares sequences before it proposes a message to the replicas.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_rivals_holds_each_time() {
     let cluster = Cluster::start(3).await;
@@ -63,5 +65,66 @@ async fn one_of_many_rivals_makes_it_and_one_removes_it() {
         let removed =
             removing.join_all().await.into_iter().filter(|outcome| matches!(outcome, Ok(true))).count();
         assert_eq!(removed, 1, "round {round}");
+    }
+}
+
+/// What a rival counted up in a document: how often it held, and how often that is not known.
+async fn count_up(rival: Nats, stop: watch::Receiver<bool>) -> (u64, u64) {
+    let (mut held, mut in_doubt) = (0, 0);
+    while !*stop.borrow() {
+        let Ok(Some(found)) = rival.read(&id("a")).await else { continue };
+        match write(&rival, "a", Some(found.revision), number(&found.document) + 1).await {
+            Ok(_) => held += 1,
+            Err(BackendError::Unknown { .. }) => in_doubt += 1,
+            Err(_) => {}
+        }
+    }
+    (held, in_doubt)
+}
+
+/// Rivals leave messages that do not hold. A server that comes back must not come to differ from the others by them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_stay_alike_when_their_leader_dies_among_rivals() {
+    let mut cluster = Cluster::start(3).await;
+    let options = cluster.urls().into_iter().fold(Nats::options(), NatsOptions::server);
+    let options = options.bucket("rivals").replicas(3).connect_within(AGES);
+    let first = options.clone().open().await.unwrap();
+    write_at_last(&first, "a", 0).await;
+    let (stop, stopped) = watch::channel(false);
+    let mut counting = JoinSet::new();
+    for _ in 0..6 {
+        let rival = options.clone().open().await.unwrap();
+        counting.spawn(count_up(rival, stopped.clone()));
+    }
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let leader = cluster.until_led("KV_rivals").await;
+        cluster.servers[leader].kill();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cluster.until_led("KV_rivals").await;
+        cluster.servers[leader].restart().await;
+        cluster.until_whole().await;
+    }
+    stop.send(true).unwrap();
+    let (held, in_doubt) =
+        counting.join_all().await.into_iter().fold((0, 0), |(held, doubt), (h, d)| (held + h, doubt + d));
+    let found = loop {
+        if let Ok(Some(found)) = first.read(&id("a")).await {
+            break number(&found.document);
+        }
+    };
+    println!("{held} held, {in_doubt} in doubt, {found} counted");
+    assert!(
+        held > 0 && (held..=held + in_doubt).contains(&found),
+        "{held} held, {in_doubt} in doubt, {found} counted"
+    );
+    let began = Instant::now();
+    loop {
+        let copies = cluster.copies_of("KV_rivals");
+        if copies.iter().all(|copy| copy.is_some() && *copy == copies[0]) {
+            return;
+        }
+        assert!(began.elapsed() < AGES, "the servers' copies differ: {copies:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

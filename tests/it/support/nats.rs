@@ -237,6 +237,19 @@ impl Cluster {
         leader.into_iter().find_map(|name| self.servers.iter().position(|server| server.name == name))
     }
 
+    /// What each server has of a stream: how many messages, and the sequence of the last.
+    pub(crate) fn copies_of(&self, stream: &str) -> Vec<Option<(u64, u64)>> {
+        let copy = |server: &Server| {
+            let page = server.get("/jsz?accounts=true&streams=true")?;
+            let accounts = page["account_details"].as_array()?;
+            let mut streams =
+                accounts.iter().filter_map(|account| account["stream_detail"].as_array()).flatten();
+            let state = &streams.find(|found| found["name"] == stream)?["state"];
+            Some((state["messages"].as_u64()?, state["last_seq"].as_u64()?))
+        };
+        self.servers.iter().map(copy).collect()
+    }
+
     /// The same, waiting for one that runs.
     pub(crate) async fn until_led(&self, stream: &str) -> usize {
         let began = Instant::now();
