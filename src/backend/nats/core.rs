@@ -178,7 +178,8 @@ impl Core {
         }
         let said = Said::by(message.headers.as_ref());
         let is_sure = !self.is_chained() || said.claim == Claim::Anything;
-        if before > tail {
+        // What stood may have been removed and swept since it was told here.
+        if before > tail || !is_sure && before < known.seq {
             let is_to_be_read = !is_sure && self.hub.heard_unjudged(key.as_str(), seq);
             if is_to_be_read || is_sure && tail > 0 {
                 // Other documents may have lost their last message.
