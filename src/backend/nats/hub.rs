@@ -2,6 +2,9 @@
 //!
 //! States come from writes made here, from reads, and from what the servers repeat; whoever is late with an older one is
 //! passed over. Every message holds the whole document, so nothing that came before it is missed.
+//!
+//! Where a message may be void (see [`chain`](super::chain)) the hub knows what stands up to which message of a key. One that
+//! comes right behind that is judged by itself; one that comes later has to wait for a read.
 
 use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
