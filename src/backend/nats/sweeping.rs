@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout_at};
 use tokio_stream::StreamExt as _;
 
 use super::api::{Consumer, ConsumerConfig, Done, NewConsumer, Next, Purge, request};
+use super::bucket;
 use super::core::{Core, spread};
 use super::failure::Failure;
 use super::message::{self, Said};
@@ -61,9 +62,12 @@ fn is_older(core: &Core, time: BackendTime, age: Duration) -> bool {
 /// Marks expired documents as removed, and ends marks that are an interval old. Neither touches what was written after
 /// the survey: the mark is a conditional write, and the end of a mark names its sequence.
 async fn sweep(core: &Core, interval: Duration) -> Result<(), Failure> {
+    // A replica of server 2.9 that repeats such a purge when it starts empties its whole copy (nats-server issue 4196): with
+    // several of them marks stay.
+    let may_purge = bucket::look(core).await?.config.num_replicas == 1;
     for Entry { key, seq, said } in survey(core).await? {
         let is_old = |time: Option<BackendTime>| time.is_none_or(|time| is_older(core, time, interval));
-        if said.is_removal && is_old(said.times.written) {
+        if said.is_removal && may_purge && is_old(said.times.written) {
             let subject = core.names.subject(key.as_str());
             let payload = request(&Purge { filter: &subject, seq: seq + 1 })?;
             let path = format!("STREAM.PURGE.{}", core.names.stream());
