@@ -70,6 +70,7 @@ async fn exam() -> Outcome {
     stage.heading("The end");
     back_end.stops_the_session().await?;
     third.leaves().await?;
+    back_end.closes_the_session().await?;
     let seen = proctor.leaves().await?;
     page.leaves().await?;
     back_end.leaves().await?;

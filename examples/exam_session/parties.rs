@@ -55,6 +55,10 @@ impl BackEnd {
         self.stage.say("back end", "adds stopSession");
         let receipt = self.client.add_action(extension::StopSession::default()).await?;
         receipt.finished(PATIENCE).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn closes_the_session(&self) -> Outcome {
         self.client.set_sync(json!({ "status": "finished" })).await?;
         Ok(())
     }

@@ -12,10 +12,14 @@ export class Wire {
         return this.#isCut;
     }
 
-    /** Every socket closes, answers on their way are lost, and new sockets fail. */
+    /** Every socket closes, what is on its way or sent after is lost, and new sockets fail. */
     cut(): void {
         this.#isCut = true;
-        for (const socket of this.#sockets) socket.close();
+        for (const socket of this.#sockets) {
+            // The SDK may send before it hears that the socket is closing.
+            socket.send = () => undefined;
+            socket.close();
+        }
         this.#sockets.clear();
     }
 
