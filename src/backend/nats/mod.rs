@@ -19,9 +19,6 @@
 //!
 //! * **Durable** means stored by a majority of the bucket's replicas before the caller hears of it; with one replica, by
 //!   that server, which writes to its disk at once and syncs it every two minutes unless its `sync_interval` says otherwise.
-//! * **Several replicas have yet to prove themselves**: over a cluster of servers 2.9 whose leader was killed under load, an
-//!   earlier way of writing had replicas that differed, and the bucket came to a halt. The present one has not yet been
-//!   through the same. One replica has. The README says more.
 //! * **Conditional writes.** The revision is the sequence of the message that stands. With one replica the server compares it and
 //!   stores in one step. A cluster does not: the leader compares, and several messages that expect the same may be stored
 //!   after it did. So each says what it stands on (`Sp-After`, `Sp-Over`), and of rivals the one that is stored first holds;

@@ -87,9 +87,9 @@ impl NatsOptions {
         self
     }
 
-    /// On how many servers each document is: 3 to outlive one of them, 5 to outlive two; more than 1 has yet to prove itself,
-    /// and has a price, see [the module](super). A bucket that is there and has
-    /// fewer or more is refused. Unless told, a new bucket has 1, and one that is there may have any number.
+    /// On how many servers each document is: 3 to outlive one of them, 5 to outlive two. More than 1 has a price, see
+    /// [the module](super). A bucket that is there and has fewer or more is refused. Unless told, a new bucket has 1, and
+    /// one that is there may have any number.
     pub const fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = Some(replicas);
         self
