@@ -14,6 +14,8 @@ pub(crate) struct Add {
     pub(crate) number: u64,
     /// One executor of one document.
     pub(crate) lane: usize,
+    /// Whether it gives up its right to be run again before it starts.
+    pub(crate) at_most_once: bool,
     /// The moment before it was asked for.
     pub(crate) called: u64,
     pub(crate) acknowledged: Option<Acknowledged>,
@@ -43,6 +45,14 @@ pub(crate) struct Run {
     pub(crate) finished: Option<u64>,
 }
 
+/// A time in which a process stood still, and then went on.
+#[derive(Clone, Debug)]
+pub(crate) struct Pause {
+    pub(crate) process: Process,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) adds: Vec<Add>,
@@ -50,13 +60,18 @@ pub(crate) struct History {
     pub(crate) born: HashMap<Process, u64>,
     /// The moment before an executor was killed.
     pub(crate) killed: HashMap<Process, u64>,
+    pub(crate) paused: Vec<Pause>,
+    /// Ids of at-most-once actions of which somebody was told that their holder fell silent.
+    pub(crate) dropped: HashSet<String>,
     pub(crate) lease: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Fault {
-    /// It was acknowledged and never ran to its end.
+    /// It was acknowledged and never ran to its end; at most once, and nobody was told of that.
     Lost,
+    /// At most once, and it ran again.
+    Twice,
     /// It ran and nobody had added it, or in another executor's place.
     Unknown,
     /// A writer's actions ran in another order than it added them.
@@ -81,11 +96,16 @@ pub(crate) struct Report {
     pub(crate) acknowledged: usize,
     pub(crate) runs: usize,
     pub(crate) repeats: usize,
+    /// At-most-once actions that were acknowledged and did not run to their end.
+    pub(crate) dropped: usize,
     /// Claims that were taken over from a process that was slow, not dead.
     pub(crate) stalls: usize,
     /// The longest time between two starts of one executor.
     pub(crate) longest_gap: u64,
 }
+
+/// How long after it was let go on a process begins what it was about to begin, in microseconds.
+const WAKING: u64 = 100_000;
 
 pub(crate) fn check(history: &History) -> Report {
     let acknowledged = history.adds.iter().filter(|add| add.acknowledged.is_some()).count();
@@ -94,7 +114,10 @@ pub(crate) fn check(history: &History) -> Report {
     for run in &history.runs {
         lanes.entry(run.lane).or_default().push(run);
     }
+    let sleepwalkers = sleepwalkers(history, &lanes);
+    report.stalls += sleepwalkers.len();
     for runs in lanes.values_mut() {
+        runs.retain(|run| !sleepwalkers.contains(&(run.process, run.start)));
         runs.sort_by_key(|run| run.start);
         report.one_at_a_time(history, runs);
         report.repeats(history, runs);
@@ -107,6 +130,25 @@ pub(crate) fn check(history: &History) -> Report {
     report
 }
 
+/// Runs that were on their way to their handlers when the process was stopped, and began, out of their time, right after it
+/// went on: nobody can look at a clock and act in one step. There is at most one for each time; more of them are faults.
+fn sleepwalkers(history: &History, lanes: &BTreeMap<usize, Vec<&Run>>) -> HashSet<(Process, u64)> {
+    let mut found = HashSet::new();
+    for pause in history.paused.iter().filter(|pause| pause.to - pause.from >= history.lease) {
+        let late =
+            |run: &&&Run| run.process == pause.process && (pause.to..pause.to + WAKING).contains(&run.start);
+        let taken = |run: &&&Run| {
+            let others = lanes[&run.lane].iter().filter(|other| other.process != run.process);
+            others.map(|other| other.start).any(|start| (pause.from..=run.start).contains(&start))
+        };
+        let mut runs = lanes.values().flatten().filter(late).filter(taken);
+        if let (Some(run), None) = (runs.next(), runs.next()) {
+            found.insert((run.process, run.start));
+        }
+    }
+    found
+}
+
 impl Report {
     fn fault(&mut self, fault: Fault, what: String) {
         self.faults.push((fault, what));
@@ -116,8 +158,17 @@ impl Report {
         let ended: HashSet<_> =
             history.runs.iter().filter(|run| run.end.is_some()).map(|run| (run.writer, run.number)).collect();
         let adds: HashMap<_, _> = history.adds.iter().map(|add| ((add.writer, add.number), add)).collect();
+        // Whoever is told that a holder fell silent may be killed before it says so.
+        let mut untold = history.killed.len();
         for add in &history.adds {
-            if add.acknowledged.is_some() && !ended.contains(&(add.writer, add.number)) {
+            let Some(acknowledged) = &add.acknowledged else { continue };
+            if ended.contains(&(add.writer, add.number)) {
+                continue;
+            }
+            self.dropped += usize::from(add.at_most_once);
+            if add.at_most_once && !history.dropped.contains(&acknowledged.id) && untold > 0 {
+                untold -= 1;
+            } else if !add.at_most_once || !history.dropped.contains(&acknowledged.id) {
                 self.fault(Fault::Lost, format!("{add:?}"));
             }
         }
@@ -191,6 +242,10 @@ impl Report {
         for run in runs {
             let Some(before) = latest.insert(&run.id, run) else { continue };
             self.repeats += 1;
+            let add = history.adds.iter().find(|add| (add.writer, add.number) == (run.writer, run.number));
+            if add.is_some_and(|add| add.at_most_once) {
+                self.fault(Fault::Twice, format!("{run:?} after {before:?}"));
+            }
             if run.attempt <= before.attempt {
                 self.fault(Fault::Attempt, format!("{run:?} after {before:?}"));
             }

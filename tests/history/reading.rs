@@ -6,6 +6,9 @@ use std::path::Path;
 use super::actions::{Acknowledged, Add, History, Run};
 use super::log;
 
+/// Behind the lane of an action that may not be repeated.
+pub(crate) const AT_MOST_ONCE: char = '!';
+
 /// What one writer tried to add. `exact` says whether it knows the first revision that held a batch: where answers may be
 /// lost, it knows only one of those that did.
 pub(crate) fn adds(path: &Path, writer: u64, exact: bool, history: &mut History) {
@@ -16,8 +19,12 @@ pub(crate) fn adds(path: &Path, writer: u64, exact: bool, history: &mut History)
             [call, _, lanes, called] if call == "call" => {
                 let called = called.parse().unwrap();
                 for (number, lane) in (first..).zip(lanes.split(',')) {
-                    let lane = lane.parse().unwrap();
-                    adds.insert(number, Add { writer, number, lane, called, acknowledged: None });
+                    let (lane, at_most_once) = match lane.strip_suffix(AT_MOST_ONCE) {
+                        Some(lane) => (lane.parse().unwrap(), true),
+                        None => (lane.parse().unwrap(), false),
+                    };
+                    let add = Add { writer, number, lane, at_most_once, called, acknowledged: None };
+                    adds.insert(number, add);
                 }
             }
             [ack, _, revision, ids, at] if ack == "ack" => {
@@ -59,6 +66,9 @@ pub(crate) fn runs(path: &Path, slot: usize, history: &mut History) {
                     end: None,
                     finished: None,
                 });
+            }
+            ["dropped", _, id] => {
+                history.dropped.insert(id.to_owned());
             }
             ["end" | "finished", lane, id, at] => {
                 let place = started[&(lane.parse().unwrap(), id.to_owned())];

@@ -1,6 +1,6 @@
 //! The checker catches what it is there to catch: right histories, each spoilt in one way.
 
-use super::actions::{Acknowledged, Add, Fault, History, Run, check};
+use super::actions::{Acknowledged, Add, Fault, History, Pause, Run, check};
 use super::random::Random;
 
 const LEASE: u64 = 1_000;
@@ -21,8 +21,9 @@ fn right(seed: u64) -> History {
             let id = format!("{writer}-{number}");
             let acknowledged =
                 Some(Acknowledged { id: id.clone(), revision: Some(revision), at: called + 1 });
-            history.adds.push(Add { writer, number, lane: 0, called, acknowledged });
-            let place = history.adds.len();
+            let place = history.adds.len() + 1;
+            let at_most_once = place % 8 == 0;
+            history.adds.push(Add { writer, number, lane: 0, at_most_once, called, acknowledged });
             let mut run = Run {
                 process: (usize::from(place > 10), 0),
                 lane: 0,
@@ -163,4 +164,57 @@ fn a_repeat_after_a_recorded_end_is_found() {
         history.runs.push(Run { process, attempt: 2, start: last, end: Some(last), finished: None, ..first });
     };
     assert_eq!(found(again), [Fault::AfterEnd]);
+}
+
+/// Places of the runs of at-most-once actions after the kill.
+fn at_most_once(history: &History) -> Vec<usize> {
+    let is_such = |run: &Run| {
+        let mut adds = history.adds.iter();
+        adds.any(|add| add.at_most_once && (add.writer, add.number) == (run.writer, run.number))
+    };
+    (20..history.runs.len()).filter(|place| is_such(&history.runs[*place])).collect()
+}
+
+#[test]
+fn an_at_most_once_action_that_ran_twice_is_found() {
+    let again = |history: &mut History| {
+        let place = at_most_once(history)[0];
+        history.runs[place].finished = None;
+        let first = history.runs[place].clone();
+        let last = history.runs.last().unwrap().end.unwrap() + 2 * LEASE;
+        history.runs.push(Run { process: (3, 0), attempt: 2, start: last, end: Some(last), ..first });
+    };
+    assert_eq!(found(again), [Fault::Twice]);
+}
+
+#[test]
+fn at_most_once_actions_may_be_lost_but_not_without_a_word() {
+    let lose = |history: &mut History, told: bool| {
+        for place in at_most_once(history)[..2].iter().rev() {
+            let run = history.runs.remove(*place);
+            if told {
+                history.dropped.insert(run.id);
+            }
+        }
+    };
+    // One word may have died with who would have said it.
+    assert_eq!(found(|history| lose(history, false)), [Fault::Lost]);
+    assert_eq!(found(|history| lose(history, true)), []);
+}
+
+/// What a process begins that was stopped for more than a lease, after another has taken it over.
+#[test]
+fn a_sleeper_may_begin_one_action_out_of_its_time() {
+    let late = |history: &mut History, many: usize| {
+        let to = history.runs.last().unwrap().end.unwrap() + 10;
+        let from = history.runs[9].start;
+        history.paused.push(Pause { process: (7, 0), from, to });
+        for place in 0..many {
+            let run = history.runs[21 + place].clone();
+            let start = to + place as u64;
+            history.runs.push(Run { process: (7, 0), start, end: Some(start), finished: None, ..run });
+        }
+    };
+    assert_eq!(found(|history| late(history, 1)), []);
+    assert_eq!(found(|history| late(history, 2)), [Fault::Early, Fault::AfterEnd, Fault::Attempt]);
 }

@@ -11,10 +11,10 @@ use sp_sync::backend::Backend;
 use sp_sync::server::Keys;
 
 use crate::child::{self, Orders, STOP, WRITERS};
-use crate::cluster::Cluster;
 use crate::fields::{self, Fields, Shown};
 use crate::history::actions::{self, History};
 use crate::history::{log, reading};
+use crate::nats::{self, Cluster};
 use crate::party::{EXECUTORS, LEASE, Party, document, seen};
 use crate::record::{self, Calls};
 use crate::wire::{Wire, free_port};
@@ -74,6 +74,7 @@ pub(crate) struct Arena {
     token: String,
     /// The moment before an executor was killed.
     killed: HashMap<actions::Process, u64>,
+    paused: Vec<actions::Pause>,
     /// Services that gave up at their start because the store was away.
     pub(crate) gave_up: usize,
     keep: bool,
@@ -85,13 +86,12 @@ impl Arena {
         std::fs::create_dir_all(&directory).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let cluster = Cluster::start(&directory, servers);
+        let cluster = runtime.block_on(Cluster::start(servers));
         let services: Vec<Service> = (0..SERVICES)
             .map(|_| Service { at: SocketAddr::from(([127, 0, 0, 1], free_port())), child: None })
             .collect();
         let wire = runtime.block_on(Wire::start(services.iter().map(|service| service.at).collect()));
-        let store_wires =
-            cluster.addresses().into_iter().map(|at| runtime.block_on(Wire::start(vec![at]))).collect();
+        let store_wires = addresses(&cluster).map(|at| runtime.block_on(Wire::start(vec![at]))).collect();
         let keys = Keys::generate();
         write_for_owner(&directory.join("keys.toml"), &keys.to_toml());
         let now_s = log::now() / 1_000_000;
@@ -108,6 +108,7 @@ impl Arena {
             processes: Vec::new(),
             token,
             killed: HashMap::new(),
+            paused: Vec::new(),
             gave_up: 0,
             keep: true,
         };
@@ -139,13 +140,13 @@ impl Arena {
     }
 
     fn store(&self, way: Way) -> String {
-        let hosts = match way {
+        let hosts: Vec<SocketAddr> = match way {
             Way::Service => return format!("ws://{}/v3/wsconnect", self.wire.at),
-            Way::Store => self.cluster.addresses(),
+            Way::Store => addresses(&self.cluster).collect(),
             Way::StoreByWire => self.store_wires.iter().map(|wire| wire.at).collect(),
         };
         let hosts: Vec<String> = hosts.iter().map(SocketAddr::to_string).collect();
-        format!("nats://{}/storm?replicas={}", hosts.join(","), self.cluster.size())
+        format!("nats://{}/storm?replicas={}", hosts.join(","), self.cluster.servers.len())
     }
 
     fn start(&mut self, place: usize) {
@@ -181,6 +182,24 @@ impl Arena {
         self.start(place);
     }
 
+    /// Stops a process where it stands, and lets it go on after a time.
+    pub(crate) fn pause_process(&mut self, place: usize, away: Duration) {
+        let process = &self.processes[place];
+        let Some(child) = &process.child else { return };
+        let from = log::now();
+        pause(child, away);
+        self.paused.push(actions::Pause { process: (process.slot, process.life), from, to: log::now() });
+    }
+
+    pub(crate) fn pause_service(&self, place: usize, away: Duration) {
+        self.services[place].child.iter().for_each(|child| pause(child, away));
+    }
+
+    /// Starts a server of the store again over the files it has.
+    pub(crate) fn revive(&mut self, place: usize) {
+        self.runtime.block_on(self.cluster.servers[place].restart());
+    }
+
     /// Processes of this kind that run.
     pub(crate) fn living(&self, kind: &str) -> Vec<usize> {
         let lives = |place: &usize| {
@@ -201,7 +220,7 @@ impl Arena {
     /// Asks a service to end, and starts it anew.
     pub(crate) fn restart_service(&mut self, place: usize) {
         if let Some(mut child) = self.services[place].child.take() {
-            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            nats::signal(child.id(), "TERM");
             child.wait().unwrap();
         }
         self.start_service(place);
@@ -299,7 +318,8 @@ impl Arena {
     /// What the logs tell of actions.
     pub(crate) fn history(&self) -> (History, Calls) {
         let lease = u64::try_from(LEASE.as_micros()).unwrap();
-        let mut history = History { lease, killed: self.killed.clone(), ..History::default() };
+        let (killed, paused) = (self.killed.clone(), self.paused.clone());
+        let mut history = History { lease, killed, paused, ..History::default() };
         let mut calls = Calls::default();
         for number in 0..self.writers() {
             let path = log::path(&self.directory, "writer", usize::try_from(number).unwrap());
@@ -339,6 +359,10 @@ impl Drop for Arena {
     }
 }
 
+fn addresses(cluster: &Cluster) -> impl Iterator<Item = SocketAddr> {
+    cluster.servers.iter().map(|server| SocketAddr::from(([127, 0, 0, 1], server.port())))
+}
+
 /// What every document shows, and whether anything in them is left to be carried out.
 pub(crate) async fn end(store: &dyn Backend, documents: usize) -> Option<(BTreeMap<usize, Shown>, bool)> {
     let (mut end, mut left) = (BTreeMap::new(), false);
@@ -352,6 +376,12 @@ pub(crate) async fn end(store: &dyn Backend, documents: usize) -> Option<(BTreeM
         end.insert(place, record::shown(&words[2..]));
     }
     Some((end, left))
+}
+
+fn pause(child: &Child, away: Duration) {
+    nats::signal(child.id(), "STOP");
+    std::thread::sleep(away);
+    nats::signal(child.id(), "CONT");
 }
 
 fn occurrences(path: &Path, of: &[u8]) -> usize {

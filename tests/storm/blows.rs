@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::PATIENCE;
 use crate::arena::{Arena, SERVICES};
 use crate::history::random::Random;
 use crate::wire::{Weather, within};
+use crate::{PATIENCE, STREAM};
 
 /// One kind of blow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +18,11 @@ pub(crate) enum Blow {
     /// All servers but one die, or the only one: nobody is served until they are back, and nothing is lost.
     KillMajority,
     KillService,
+    /// It neither answers nor ends, and then goes on as if nothing had been.
+    PauseService,
     KillExecutor,
+    /// The same to an executor, often for longer than a lease.
+    PauseExecutor,
     KillWriter,
     /// Every connection between clients and services ends.
     CutServices,
@@ -33,16 +37,18 @@ pub(crate) enum Blow {
 }
 
 /// One deck: every kind, the common ones twice. Those that stop everything come once in a storm.
-const DECK: [Blow; 16] = [
+const DECK: [Blow; 18] = [
     Blow::KillServer,
     Blow::KillLeader,
     Blow::PauseServer,
     Blow::PauseLeader,
     Blow::KillService,
     Blow::KillService,
+    Blow::PauseService,
     Blow::KillExecutor,
     Blow::KillExecutor,
-    Blow::KillExecutor,
+    Blow::PauseExecutor,
+    Blow::PauseExecutor,
     Blow::KillWriter,
     Blow::KillWriter,
     Blow::CutServices,
@@ -75,14 +81,14 @@ pub(crate) type Counts = BTreeMap<Blow, usize>;
 impl Arena {
     pub(crate) fn deal(&mut self, blow: Blow, random: &mut Random) {
         let mut below = |many: usize| usize::try_from(random.below(many as u64)).unwrap();
-        let servers = self.cluster.size();
+        let servers = self.cluster.servers.len();
         match blow {
             Blow::KillServer => {
                 let place = below(servers);
                 self.kill_servers(&[place], Duration::from_millis(300 + below(2_000) as u64));
             }
             Blow::KillLeader => {
-                let place = self.cluster.leader().unwrap_or_default();
+                let place = self.cluster.leader_of(STREAM).unwrap_or_default();
                 self.kill_servers(&[place], Duration::from_millis(300 + below(2_000) as u64));
             }
             Blow::KillMajority => {
@@ -96,10 +102,18 @@ impl Arena {
                 self.pause(place, Duration::from_millis(500 + below(4_000) as u64));
             }
             Blow::PauseLeader => {
-                let place = self.cluster.leader().unwrap_or_default();
+                let place = self.cluster.leader_of(STREAM).unwrap_or_default();
                 self.pause(place, Duration::from_millis(500 + below(4_000) as u64));
             }
             Blow::KillService => self.kill_service(below(SERVICES)),
+            Blow::PauseService => {
+                self.pause_service(below(SERVICES), Duration::from_millis(500 + below(6_000) as u64));
+            }
+            Blow::PauseExecutor => {
+                let living = self.living("executor");
+                let place = living[below(living.len())];
+                self.pause_process(place, Duration::from_millis(500 + below(4_000) as u64));
+            }
             Blow::KillExecutor | Blow::KillWriter => {
                 let kind = if blow == Blow::KillWriter { "writer" } else { "executor" };
                 let living = self.living(kind);
@@ -135,29 +149,29 @@ impl Arena {
     /// Kills servers of the store, and brings them back after a time.
     fn kill_servers(&mut self, places: &[usize], away: Duration) {
         self.wait_until_whole();
-        places.iter().for_each(|place| self.cluster.kill(*place));
+        places.iter().for_each(|place| self.cluster.servers[*place].kill());
         std::thread::sleep(away);
-        places.iter().for_each(|place| self.cluster.revive(*place));
+        places.iter().for_each(|place| self.revive(*place));
     }
 
     fn pause(&mut self, place: usize, away: Duration) {
         self.wait_until_whole();
-        self.cluster.signal(place, "STOP");
+        self.cluster.servers[place].pause();
         std::thread::sleep(away);
-        self.cluster.signal(place, "CONT");
+        self.cluster.servers[place].resume();
     }
 
     /// A server that is back but has not caught up counts as away: never more than a minority is, unless all are meant.
     pub(crate) fn wait_until_whole(&mut self) {
-        let whole = within(PATIENCE, || self.cluster.is_whole());
+        let whole = within(PATIENCE, || self.cluster.is_whole(STREAM));
         assert!(whole, "the cluster does not become whole again: {:?}", self.directory);
     }
 
     fn restart_everything(&mut self) {
-        for place in 0..self.cluster.size() {
+        for place in 0..self.cluster.servers.len() {
             self.wait_until_whole();
-            self.cluster.end(place);
-            self.cluster.revive(place);
+            self.cluster.servers[place].stop();
+            self.revive(place);
         }
         for place in 0..SERVICES {
             self.restart_service(place);

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sp_sync::backend::{Backend, Change};
-use sp_sync::client::Deliveries;
+use sp_sync::client::{Deliveries, Notice, Notices};
 use sp_sync::{Batch, Delivery, DocumentId, Error, Identity, Settings, SyncClient};
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt as _;
 
 use crate::history::log::{self, Log, now};
 use crate::history::random::Random;
+use crate::history::reading::AT_MOST_ONCE;
 
 pub(crate) const EXECUTORS: [&str; 2] = ["extension", "onboarding"];
 
@@ -93,6 +94,7 @@ impl Party {
         log.line(&format!("born {} {}", self.life, now()));
         let mut working = JoinSet::new();
         for (place, client) in clients.iter().enumerate() {
+            working.spawn(report_dropped(client.events().notices(), place, log.clone()));
             for (number, executor) in EXECUTORS.into_iter().enumerate() {
                 let lane = place * EXECUTORS.len() + number;
                 let deliveries = client.executor(executor).subscribe();
@@ -234,11 +236,16 @@ impl Writer {
         for number in first..first + many {
             let executor = if self.random.one_in(4) { 1 - executor } else { executor };
             let text = format!("{}/{number}/", self.number);
+            let mut lane = (place * EXECUTORS.len() + usize::try_from(executor).unwrap()).to_string();
             batch = match executor {
                 0 => batch.then_named("showMessage", json!({ "text": text })),
+                _ if self.random.one_in(4) => {
+                    lane.push(AT_MOST_ONCE);
+                    batch.then_named("reloadPage", json!({ "reason": text }))
+                }
                 _ => batch.then_named("goToStep", json!({ "step": "systemCheck", "reason": text })),
             };
-            lanes.push((place * EXECUTORS.len() + usize::try_from(executor).unwrap()).to_string());
+            lanes.push(lane);
         }
         self.next_action += many;
         loop {
@@ -259,6 +266,15 @@ impl Writer {
                 }
                 Err(error) => panic!("{error}"),
             }
+        }
+    }
+}
+
+/// Records which at-most-once actions nobody knows to have ended.
+async fn report_dropped(mut notices: Notices, place: usize, log: Log) {
+    while let Some(notice) = notices.next().await {
+        if let Ok(Notice::StartedOnceAndLost { ids, .. }) = notice {
+            ids.iter().for_each(|id| log.line(&format!("dropped {place} {id}")));
         }
     }
 }

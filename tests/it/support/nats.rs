@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// Longer than a server takes to start on the busiest machine.
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
 
-/// One server. Dropped, it is killed and its folder deleted.
+/// One server. Dropped, it is killed and its folder deleted, unless the test has failed.
 pub(crate) struct Server {
     folder: PathBuf,
     name: String,
@@ -159,6 +159,16 @@ impl Server {
         head.contains(" 200 ").then(|| serde_json::from_str(body).ok())?
     }
 
+    /// What it says of a stream.
+    fn stream(&self, name: &str) -> Option<Value> {
+        let page = self.get("/jsz?accounts=true&streams=true")?;
+        let mut accounts = page["account_details"].as_array()?.iter();
+        let found = accounts.find_map(|account| {
+            account["stream_detail"].as_array()?.iter().find(|stream| stream["name"] == name)
+        });
+        found.cloned()
+    }
+
     /// What its log says.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
@@ -179,7 +189,11 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
-        let _ = fs::remove_dir_all(&self.folder);
+        if std::thread::panicking() {
+            eprintln!("files of {}: {}", self.name, self.folder.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
     }
 }
 
@@ -189,15 +203,20 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// So many servers, joined, with a leader among them.
+    /// So many servers; more than one are joined, with a leader among them. Clients are not told of the others' addresses:
+    /// some are to stay behind a wire.
     pub(crate) async fn start(size: usize) -> Self {
         let mut servers: Vec<_> =
             (0..size).map(|at| Server::prepare(&format!("n{}", at + 1), "", |_| {})).collect();
+        if let [server] = &mut servers[..] {
+            server.restart().await;
+            return Self { servers };
+        }
         let routes: Vec<u16> = servers.iter().map(|_| free_ports::<1>()[0]).collect();
         let all: Vec<_> = routes.iter().map(|port| format!("nats-route://127.0.0.1:{port}")).collect();
         for (server, route) in servers.iter_mut().zip(&routes) {
             server.configure(&format!(
-                "cluster {{ name: test, listen: 127.0.0.1:{route}, routes: [{}] }}",
+                "cluster {{ name: test, listen: 127.0.0.1:{route}, no_advertise: true, routes: [{}] }}",
                 all.join(", ")
             ));
             server.spawn();
@@ -223,28 +242,40 @@ impl Cluster {
         self.servers.iter().map(Server::url).collect()
     }
 
-    /// Which server leads a stream, as a running one says. `None` while none does.
+    /// Which server leads a stream, as a running one says. `None` while none does. One server alone leads.
     pub(crate) fn leader_of(&self, stream: &str) -> Option<usize> {
+        if self.servers.len() == 1 {
+            return Some(0);
+        }
         let running = self.servers.iter().filter(|server| server.child.is_some());
         let leader = running.filter_map(|server| {
-            let page = server.get("/jsz?accounts=true&streams=true")?;
-            let accounts = page["account_details"].as_array()?;
-            let mut streams =
-                accounts.iter().filter_map(|account| account["stream_detail"].as_array()).flatten();
-            let found = streams.find(|found| found["name"] == stream)?;
+            let found = server.stream(stream)?;
             found["cluster"]["leader"].as_str().filter(|name| !name.is_empty()).map(str::to_owned)
         });
         leader.into_iter().find_map(|name| self.servers.iter().position(|server| server.name == name))
     }
 
-    /// What each server has of a stream: how many messages, and the sequence of the last.
+    /// Whether all servers are in good health, one leads the stream, and every other has all that it has.
+    pub(crate) fn is_whole(&self, stream: &str) -> bool {
+        let healthy = |server: &Server| server.child.is_some() && server.get("/healthz").is_some();
+        let followed = |found: Value| {
+            let replicas = found["cluster"]["replicas"].as_array().map_or(&[][..], Vec::as_slice);
+            let current = |replica: &&Value| replica["current"] == true && replica["offline"] != true;
+            replicas.iter().filter(current).count() == self.servers.len() - 1
+        };
+        // Only the leader itself knows how the others do.
+        let led = |server: &Server| {
+            server.stream(stream).filter(|found| found["cluster"]["leader"] == server.name.as_str())
+        };
+        self.servers.iter().all(healthy)
+            && (self.servers.len() == 1 || self.servers.iter().find_map(led).is_some_and(followed))
+    }
+
+    /// What each server has of a stream: how many messages, and the sequence of the last. In a cluster in good health all have
+    /// the same once nothing is written any more.
     pub(crate) fn copies_of(&self, stream: &str) -> Vec<Option<(u64, u64)>> {
         let copy = |server: &Server| {
-            let page = server.get("/jsz?accounts=true&streams=true")?;
-            let accounts = page["account_details"].as_array()?;
-            let mut streams =
-                accounts.iter().filter_map(|account| account["stream_detail"].as_array()).flatten();
-            let state = &streams.find(|found| found["name"] == stream)?["state"];
+            let state = &server.stream(stream)?["state"];
             Some((state["messages"].as_u64()?, state["last_seq"].as_u64()?))
         };
         self.servers.iter().map(copy).collect()
@@ -278,7 +309,8 @@ fn program() -> PathBuf {
         .unwrap_or("nats-server".into())
 }
 
-fn signal(pid: u32, name: &str) {
+/// Sends a process a signal: `STOP`, `CONT`, `TERM`.
+pub(crate) fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
     assert!(status.success(), "kill -{name} {pid}");
 }
