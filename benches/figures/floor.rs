@@ -7,6 +7,8 @@ use sp_sync::extension::{GetDisplayCount, GetDisplayCountResponse};
 use sp_sync::onboarding::SetQueuePosition;
 use tokio::sync::mpsc;
 
+use super::load::Asks;
+
 /// Places in each channel: as many actions as may wait for an executor by default.
 pub const PLACES: usize = 64;
 
@@ -36,8 +38,17 @@ impl Floor {
         Self { exchange, to_executor, from_executor, asked: 0 }
     }
 
-    /// One command round trip.
-    pub async fn ask(&mut self) {
+    async fn tell(&self, message: &Value) {
+        self.to_executor.send(text(message)).await.expect("the executor is there");
+    }
+
+    async fn hear(&mut self) -> Value {
+        read(&self.from_executor.recv().await.expect("the executor is there"))
+    }
+}
+
+impl Asks for Floor {
+    async fn ask(&mut self) {
         self.asked += 1;
         let id = format!("k3v9s0a1b2c3{}", self.asked);
         self.tell(&request(&id)).await;
@@ -49,14 +60,6 @@ impl Floor {
         if self.exchange == Exchange::Four {
             self.tell(&json!({ "received": id })).await;
         }
-    }
-
-    async fn tell(&self, message: &Value) {
-        self.to_executor.send(text(message)).await.expect("the executor is there");
-    }
-
-    async fn hear(&mut self) -> Value {
-        read(&self.from_executor.recv().await.expect("the executor is there"))
     }
 }
 

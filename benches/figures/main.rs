@@ -14,6 +14,7 @@ mod counting;
 mod embedded;
 mod fanout;
 mod floor;
+mod load;
 mod memory;
 mod report;
 mod round_trip;

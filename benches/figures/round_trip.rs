@@ -4,14 +4,13 @@
 //! all four events. The floor does not wait between *taken* and *responded*, while this crate starts an action only
 //! when its claim is stored; and it need not survive anybody's crash. The exchange of two is printed beside it.
 
-use std::time::Instant;
-
 use sp_sync::backend::Memory;
 
 use super::floor::{Exchange, Floor};
+use super::load::p50;
 use super::report::{Report, Row, at_most, micros, ratio};
 use super::stage::{Pair, Threads};
-use super::stats::{Turns, p50};
+use super::stats::Turns;
 
 const TURNS: usize = 15;
 const COMMANDS: usize = 1_000;
@@ -54,30 +53,17 @@ pub fn run(report: &mut Report) {
     }
 }
 
-/// How long each of many commands takes. A macro, since an async closure that borrows is not known to be `Send`.
-macro_rules! times {
-    ($command:expr) => {{
-        let mut times = Vec::with_capacity(COMMANDS);
-        for _ in 0..COMMANDS {
-            let begun = Instant::now();
-            $command.await;
-            times.push(begun.elapsed());
-        }
-        times
-    }};
-}
-
 async fn measure() -> Measured {
     let store = Memory::new();
-    let (small, large) =
+    let (mut small, mut large) =
         (Pair::open(store.clone(), "small", 0).await, Pair::open(store, "large", LARGE_BYTES).await);
     let (mut four, mut two) = (Floor::start(Exchange::Four), Floor::start(Exchange::Two));
     let mut measured = Measured::default();
     for turn in 0..=TURNS {
-        let ours = p50(&times!(small.ask()));
-        let floor_of_four = p50(&times!(four.ask()));
-        let floor_of_two = p50(&times!(two.ask()));
-        let with_large = p50(&times!(large.ask()));
+        let ours = p50(&mut small, COMMANDS).await;
+        let floor_of_four = p50(&mut four, COMMANDS).await;
+        let floor_of_two = p50(&mut two, COMMANDS).await;
+        let with_large = p50(&mut large, COMMANDS).await;
         // The first turn warms up.
         if turn > 0 {
             measured.four.push(ours, floor_of_four);

@@ -4,12 +4,10 @@
 //! by whatever else the machine does, and the longer side more often; by the clock, a busy machine would decide. The
 //! row by the clock is printed beside it.
 
-use std::time::Instant;
-
 use sp_sync::backend::Memory;
-use tokio::task::JoinSet;
 
 use super::floor::{Exchange, Floor};
+use super::load::{Asks, throughput};
 use super::report::{Report, Row, at_least, per_second, ratio};
 use super::stage::{Pair, Threads};
 use super::stats::{Turns, processor_seconds};
@@ -45,8 +43,8 @@ async fn measure() -> (Turns, Turns) {
     }
     let (mut by_processor, mut by_clock) = (Turns::default(), Turns::default());
     for turn in 0..=TURNS {
-        let ours = throughput(&mut pairs, ask_us).await;
-        let floor = throughput(&mut floors, ask_floor).await;
+        let ours = measured(&mut pairs).await;
+        let floor = measured(&mut floors).await;
         if turn > 0 {
             by_processor.push(ours.0, floor.0);
             by_clock.push(ours.1, floor.1);
@@ -55,33 +53,9 @@ async fn measure() -> (Turns, Turns) {
     (by_processor, by_clock)
 }
 
-async fn ask_us(pair: Pair) -> Pair {
-    for _ in 0..REQUESTS {
-        pair.ask().await;
-    }
-    pair
-}
-
-async fn ask_floor(mut floor: Floor) -> Floor {
-    for _ in 0..REQUESTS {
-        floor.ask().await;
-    }
-    floor
-}
-
-/// Requests per second of all sessions together, each asking as soon as it was answered: of processor time, and by
-/// the clock.
-async fn throughput<T, Asking>(sessions: &mut Vec<T>, ask: impl Fn(T) -> Asking) -> (f64, f64)
-where
-    T: Send + 'static,
-    Asking: Future<Output = T> + Send + 'static,
-{
-    let (begun, used) = (Instant::now(), processor_seconds());
-    let mut asking = JoinSet::new();
-    for session in sessions.drain(..) {
-        asking.spawn(ask(session));
-    }
-    sessions.extend(asking.join_all().await);
-    let requests = (SESSIONS * REQUESTS) as f64;
-    (requests / (processor_seconds() - used), requests / begun.elapsed().as_secs_f64())
+/// Requests per second of all sessions together: of processor time, and by the clock.
+async fn measured(sessions: &mut Vec<impl Asks>) -> (f64, f64) {
+    let used = processor_seconds(std::process::id());
+    let by_clock = throughput(sessions, REQUESTS).await;
+    ((SESSIONS * REQUESTS) as f64 / (processor_seconds(std::process::id()) - used), by_clock)
 }

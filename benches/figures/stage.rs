@@ -8,6 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
 
+use super::load::Asks;
+
 /// The runtimes every figure is taken on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
@@ -55,7 +57,7 @@ pub async fn open(
         .settings(settings)
         .connect()
         .await
-        .expect("memory opens")
+        .expect("it opens")
 }
 
 /// Application data of about this many bytes of JSON, in fields of about 200 bytes.
@@ -66,16 +68,14 @@ pub fn data(bytes: usize) -> Value {
     Value::Object(fields)
 }
 
-/// A page that asks and an extension that answers, each with its own client of one document in memory.
+/// A page that asks and an extension that answers, each with its own client of one document.
 pub struct Pair {
     page: SyncClient,
     executor: JoinHandle<()>,
 }
 
 impl Pair {
-    pub async fn open(store: Memory, document: &str, bytes: usize) -> Self {
-        let page = open(store.clone(), document, "page", data(bytes), Settings::default()).await;
-        let extension = open(store, document, "extension", data(bytes), Settings::default()).await;
+    pub fn of(page: SyncClient, extension: &SyncClient) -> Self {
         let mut deliveries = extension.executor(Executor::from("extension")).subscribe();
         let executor = tokio::spawn(async move {
             while let Some(delivery) = deliveries.next().await {
@@ -86,8 +86,16 @@ impl Pair {
         Self { page, executor }
     }
 
-    /// One command round trip: added, taken, responded, response received.
-    pub async fn ask(&self) {
+    /// In memory.
+    pub async fn open(store: Memory, document: &str, bytes: usize) -> Self {
+        let page = open(store.clone(), document, "page", data(bytes), Settings::default()).await;
+        let extension = open(store, document, "extension", data(bytes), Settings::default()).await;
+        Self::of(page, &extension)
+    }
+}
+
+impl Asks for Pair {
+    async fn ask(&mut self) {
         let response = self.page.request(GetDisplayCount {}).respond_to("onboarding").await;
         assert_eq!(response.expect("it answers").display_count, 2);
     }

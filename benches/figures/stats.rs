@@ -41,9 +41,9 @@ impl Turns {
     }
 }
 
-/// Seconds that the threads of this process have run on a processor, as Linux counts them.
-pub fn processor_seconds() -> f64 {
-    let threads = std::fs::read_dir("/proc/self/task").expect("Linux tells");
+/// Seconds that the threads of a process have run on a processor, as Linux counts them.
+pub fn processor_seconds(process: u32) -> f64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("Linux tells");
     let nanos = threads.filter_map(|thread| {
         let stat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
         stat.split_whitespace().next()?.parse::<f64>().ok()

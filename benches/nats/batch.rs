@@ -7,6 +7,7 @@ use sp_sync::{Batch, SyncClient};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 
+use super::load::Asks as _;
 use super::report::{Report, Row, at_least, per_second, ratio};
 use super::round_trip::DOCUMENT_BYTES;
 use super::server::Server;

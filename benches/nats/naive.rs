@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
 
+use super::load::Asks;
 use super::stage::data;
 
 /// The bucket of both parties, each over a connection of its own.
@@ -82,9 +83,10 @@ impl Pair {
         let extension = Party::open(&places.extension, key).await;
         Self { page, executor: tokio::spawn(answer(extension)) }
     }
+}
 
-    /// One command round trip: added, taken, responded, response received and taken away.
-    pub async fn ask(&mut self) {
+impl Asks for Pair {
+    async fn ask(&mut self) {
         let page = &mut self.page;
         page.document["extensionActions"] =
             json!([{ "action": "getDisplayCount", "executor": "extension", "respondTo": "onboarding" }]);

@@ -1,11 +1,10 @@
 //! One session, one command at a time: added, taken, responded, response received.
 
-use std::time::Instant;
-
+use super::load::p50;
 use super::report::{Report, Row, at_most, micros, ratio};
 use super::server::Server;
 use super::stage::Threads;
-use super::stats::{Turns, p50};
+use super::stats::Turns;
 use super::{naive, pair};
 
 const TURNS: usize = 11;
@@ -26,29 +25,16 @@ pub fn run(report: &mut Report) {
     }
 }
 
-/// How long each of many commands takes. A macro, since an async closure that borrows is not known to be `Send`.
-macro_rules! times {
-    ($pair:expr) => {{
-        let mut times = Vec::with_capacity(COMMANDS);
-        for _ in 0..COMMANDS {
-            let begun = Instant::now();
-            $pair.ask().await;
-            times.push(begun.elapsed());
-        }
-        times
-    }};
-}
-
 async fn measure() -> Turns {
     let server = Server::start().await;
     let ours = pair::Places::reach(&server.url(), "ours").await;
     let _made = pair::Places::reach(&server.url(), "naive").await;
     let naive = naive::Places::reach(&server.url(), "naive").await;
-    let mut ours = pair::Pair::open(&ours, "one", DOCUMENT_BYTES).await;
+    let mut ours = pair::open_pair(&ours, "one", DOCUMENT_BYTES).await;
     let mut naive = naive::Pair::open(&naive, "one", DOCUMENT_BYTES).await;
     let mut turns = Turns::default();
     for turn in 0..=TURNS {
-        let (took, floor) = (p50(&times!(ours)), p50(&times!(naive)));
+        let (took, floor) = (p50(&mut ours, COMMANDS).await, p50(&mut naive, COMMANDS).await);
         // The first turn warms up.
         if turn > 0 {
             turns.push(took, floor);

@@ -1,12 +1,7 @@
 //! Two hundred sessions, each with its own document, requester and executor, one request in flight each. The requesters
 //! share one connection and the executors another, as two processes would have it.
 
-use std::sync::Arc;
-use std::time::Instant;
-
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-
+use super::load::throughput;
 use super::report::{Report, Row, at_least, per_second, ratio};
 use super::round_trip::DOCUMENT_BYTES;
 use super::server::Server;
@@ -38,51 +33,16 @@ async fn measure() -> Turns {
     let (mut pairs, mut naives) = (Vec::new(), Vec::new());
     for session in 0..SESSIONS {
         let name = format!("session{session}");
-        pairs.push(pair::Pair::open(&ours, &name, DOCUMENT_BYTES).await);
+        pairs.push(pair::open_pair(&ours, &name, DOCUMENT_BYTES).await);
         naives.push(naive::Pair::open(&naive, &name, DOCUMENT_BYTES).await);
     }
     let mut turns = Turns::default();
     for turn in 0..=TURNS {
-        let with_us = throughput(&mut pairs, ask_us).await;
-        let with_naive = throughput(&mut naives, ask_naive).await;
+        let with_us = throughput(&mut pairs, REQUESTS).await;
+        let with_naive = throughput(&mut naives, REQUESTS).await;
         if turn > 0 {
             turns.push(with_us, with_naive);
         }
     }
     turns
-}
-
-async fn ask_us(mut pair: pair::Pair) -> pair::Pair {
-    for _ in 0..REQUESTS {
-        pair.ask().await;
-    }
-    pair
-}
-
-async fn ask_naive(mut pair: naive::Pair) -> naive::Pair {
-    for _ in 0..REQUESTS {
-        pair.ask().await;
-    }
-    pair
-}
-
-/// Requests per second of all sessions together, each asking as soon as it was answered.
-async fn throughput<T, Asking>(sessions: &mut Vec<T>, ask: impl Fn(T) -> Asking) -> f64
-where
-    T: Send + 'static,
-    Asking: Future<Output = T> + Send + 'static,
-{
-    let start = Arc::new(Semaphore::new(0));
-    let mut asking = JoinSet::new();
-    for session in sessions.drain(..) {
-        let (asked, start) = (ask(session), start.clone());
-        asking.spawn(async move {
-            let _started = start.acquire().await;
-            asked.await
-        });
-    }
-    let begun = Instant::now();
-    start.add_permits(SESSIONS);
-    sessions.extend(asking.join_all().await);
-    (SESSIONS * REQUESTS) as f64 / begun.elapsed().as_secs_f64()
 }

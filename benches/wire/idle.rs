@@ -1,9 +1,7 @@
 //! What 10 000 idle connections cost the server, each with a document of its own open: the resident pages of a server
 //! in a process of its own, which holds the documents as well.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use sp_sync::backend::Memory;
@@ -11,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::raw::Subscriber;
 use super::report::{Report, Row};
-use super::served;
+use super::served::{self, Process};
 use super::stage::{Threads, data};
 
 const CONNECTIONS: usize = 10_000;
@@ -20,17 +18,8 @@ const DOCUMENT_BYTES: usize = 1_024;
 const MOST_KIB: f64 = 24.0;
 
 pub fn run(report: &mut Report) {
-    let program = std::env::current_exe().expect("this program");
-    let mut server = Command::new(program)
-        .arg("idle-server")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut said = BufReader::new(server.stdout.take().expect("it is piped")).lines();
-    let at = said.next().expect("it says where it is").expect("text").parse().expect("an address");
-    let bytes = Threads::Two.run(measure(at, server.id()));
-    stop(server);
+    let server = Process::start(&["idle-server"]);
+    let bytes = Threads::Two.run(measure(server.at, server.id()));
     let kib = bytes as f64 / 1_024.0;
     report.row(Row {
         workload: "idle connection with one open document of 1 KiB, 10 000 of them",
@@ -62,16 +51,7 @@ async fn measure(at: SocketAddr, server: u32) -> usize {
 
 /// The server, until its input ends.
 pub fn server() {
-    let at = Threads::Two.runtime();
-    let address = at.block_on(served::start(Memory::new()));
-    let mut output = std::io::stdout();
-    writeln!(output, "{address}").and_then(|()| output.flush()).expect("somebody listens");
-    std::io::stdin().lines().for_each(drop);
-}
-
-fn stop(mut server: Child) {
-    drop(server.stdin.take());
-    server.wait().expect("it ends");
+    served::host(async { Memory::new() });
 }
 
 /// Resident pages of a process. A page of 4 KiB, as on every x86-64.

@@ -11,6 +11,8 @@ mod fanout;
 #[path = "../figures/floor.rs"]
 mod floor;
 mod idle;
+#[path = "../figures/load.rs"]
+mod load;
 mod raw;
 mod relay;
 #[path = "../figures/report.rs"]

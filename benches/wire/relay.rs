@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
 use super::floor::{Exchange, assert_answers, read, request, response, text};
+use super::load::Asks;
 
 type Rooms = Arc<Mutex<HashMap<String, HashMap<u64, mpsc::UnboundedSender<Message>>>>>;
 
@@ -102,9 +103,10 @@ impl Pair {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         Self { exchange, page, asked: 0, executor }
     }
+}
 
-    /// One command round trip.
-    pub async fn ask(&mut self) {
+impl Asks for Pair {
+    async fn ask(&mut self) {
         self.asked += 1;
         let id = format!("k3v9s0a1b2c3{}", self.asked);
         self.page.tell(&request(&id)).await;

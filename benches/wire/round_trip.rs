@@ -1,13 +1,12 @@
 //! One session, one command at a time: added, taken, responded, response received, through the server.
 
-use std::time::Instant;
-
 use sp_sync::backend::Memory;
 
 use super::floor::Exchange;
+use super::load::p50;
 use super::report::{Report, Row, at_most, micros, ratio};
 use super::stage::Threads;
-use super::stats::{Turns, p50};
+use super::stats::Turns;
 use super::{relay, served};
 
 /// As the requirement says.
@@ -32,29 +31,16 @@ pub fn run(report: &mut Report) {
     }
 }
 
-/// How long each of many commands takes. A macro, since an async closure that borrows is not known to be `Send`.
-macro_rules! times {
-    ($pair:expr) => {{
-        let mut times = Vec::with_capacity(COMMANDS);
-        for _ in 0..COMMANDS {
-            let begun = Instant::now();
-            $pair.ask().await;
-            times.push(begun.elapsed());
-        }
-        times
-    }};
-}
-
 async fn measure() -> (Turns, Turns) {
     let (at, relay) = (served::start(Memory::new()).await, relay::start().await);
-    let mut ours = served::Pair::open(at, "one").await;
+    let mut ours = served::pair(at, at, "one").await;
     let mut two = relay::Pair::open(relay, "two", Exchange::Two).await;
     let mut four = relay::Pair::open(relay, "four", Exchange::Four).await;
     let mut turns = (Turns::default(), Turns::default());
     for turn in 0..=PASSES * TURNS {
-        let took = p50(&times!(ours));
-        let least = p50(&times!(two));
-        let most = p50(&times!(four));
+        let took = p50(&mut ours, COMMANDS).await;
+        let least = p50(&mut two, COMMANDS).await;
+        let most = p50(&mut four, COMMANDS).await;
         // The first turn warms up.
         if turn > 0 {
             turns.0.push(took, least);

@@ -1,14 +1,10 @@
 //! Two hundred sessions through the server, each with its own document, requester and executor on connections of their
 //! own, one request in flight each: in memory beside the relay, and on the disk beside memory.
 
-use std::sync::Arc;
-use std::time::Instant;
-
 use sp_sync::backend::{Embedded, Memory};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::floor::Exchange;
+use super::load::throughput;
 use super::report::{Report, Row, at_least, per_second, ratio};
 use super::stage::Threads;
 use super::stats::Turns;
@@ -41,15 +37,15 @@ async fn measure() -> (Turns, Turns) {
     let (mut in_memory, mut on_disk, mut relayed) = (Vec::new(), Vec::new(), Vec::new());
     for session in 0..SESSIONS {
         let name = format!("session{session}");
-        in_memory.push(served::Pair::open(memory, &name).await);
-        on_disk.push(served::Pair::open(disk, &name).await);
+        in_memory.push(served::pair(memory, memory, &name).await);
+        on_disk.push(served::pair(disk, disk, &name).await);
         relayed.push(relay::Pair::open(relay, &name, Exchange::Two).await);
     }
     let mut turns = (Turns::default(), Turns::default());
     for turn in 0..=TURNS {
-        let with_memory = throughput(&mut in_memory, ask_us).await;
-        let with_relay = throughput(&mut relayed, ask_relay).await;
-        let with_disk = throughput(&mut on_disk, ask_us).await;
+        let with_memory = throughput(&mut in_memory, REQUESTS).await;
+        let with_relay = throughput(&mut relayed, REQUESTS).await;
+        let with_disk = throughput(&mut on_disk, REQUESTS).await;
         if turn > 0 {
             turns.0.push(with_memory, with_relay);
             turns.1.push(with_disk, with_memory);
@@ -59,39 +55,4 @@ async fn measure() -> (Turns, Turns) {
     // What is left behind lies with the other temporary files.
     let _ = std::fs::remove_dir_all(&scratch);
     turns
-}
-
-async fn ask_us(mut pair: served::Pair) -> served::Pair {
-    for _ in 0..REQUESTS {
-        pair.ask().await;
-    }
-    pair
-}
-
-async fn ask_relay(mut pair: relay::Pair) -> relay::Pair {
-    for _ in 0..REQUESTS {
-        pair.ask().await;
-    }
-    pair
-}
-
-/// Requests per second of all sessions together, each asking as soon as it was answered.
-async fn throughput<T, Asking>(sessions: &mut Vec<T>, ask: impl Fn(T) -> Asking) -> f64
-where
-    T: Send + 'static,
-    Asking: Future<Output = T> + Send + 'static,
-{
-    let start = Arc::new(Semaphore::new(0));
-    let mut asking = JoinSet::new();
-    for session in sessions.drain(..) {
-        let (asked, start) = (ask(session), start.clone());
-        asking.spawn(async move {
-            let _started = start.acquire().await;
-            asked.await
-        });
-    }
-    let begun = Instant::now();
-    start.add_permits(SESSIONS);
-    sessions.extend(asking.join_all().await);
-    (SESSIONS * REQUESTS) as f64 / begun.elapsed().as_secs_f64()
 }

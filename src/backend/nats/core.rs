@@ -84,7 +84,11 @@ impl Core {
         self.get(&NextBySubject { seq, next_by_subj: &self.names.subject(key) }, deadline).await
     }
 
-    async fn get(&self, wanted: &impl serde::Serialize, deadline: Instant) -> Result<Option<Raw>, Failure> {
+    async fn get(
+        &self,
+        wanted: &(impl serde::Serialize + Sync),
+        deadline: Instant,
+    ) -> Result<Option<Raw>, Failure> {
         let payload = api::request(wanted)?;
         let path = format!("STREAM.MSG.GET.{}", self.names.stream());
         match self.ask_patiently::<Read>(&path, payload, deadline).await {
