@@ -78,8 +78,8 @@ pub const NOTICES_KEPT: usize = 256;
 /// First wait after a backend failure; doubled up to [`BACKOFF_MAX`], each with ± 20 % jitter.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
 
-/// The longest wait after a backend failure.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The longest wait after a backend failure: an outage that has passed is noticed within it.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// First wait before a client asks again for what the backend refused to its identity; doubled up to
 /// [`REFUSED_BACKOFF_MAX`], each with ± 20 % jitter. Default of a setting.
@@ -485,10 +485,15 @@ pub const NATS_HEAL_PAUSE: Duration = Duration::from_secs(1);
 /// its readers; the time is counted by different clocks, and must not end too soon.
 pub const NATS_TTL_SLACK: Duration = Duration::from_secs(60);
 
-/// Messages of a key that a bucket with several replicas keeps: as many as a key-value bucket may. More than can be on their
-/// way to one key at once, or one that holds would be pushed out by void ones behind it: every process that writes to the
-/// key has one, and may leave another when its answer does not come.
-pub const NATS_HISTORY: i64 = 64;
+/// How long a message is kept that another came after, in a bucket with several replicas; less where the sweep comes more
+/// often. Longer than anybody waits for an answer: a process that wrote at the same time finds it, and knows that it lost.
+pub const NATS_SUPERSEDED_KEPT: Duration = Duration::from_secs(60);
+
+/// Such messages that one process remembers to remove; more are left to the sweep.
+pub const NATS_SUPERSEDED_MAX: usize = 262_144;
+
+/// Such messages that are removed at once.
+pub const NATS_DELETES_AT_ONCE: usize = 32;
 
 /// How long a write waits for the servers' repeat of its message before it asks them whether the message holds. The repeat
 /// comes before the acknowledgement, through another task.

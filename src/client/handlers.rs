@@ -59,6 +59,25 @@ impl Handlers {
 
     /// Carries out an action that does not answer, or whose answer nobody needs: whoever asks for one all the same
     /// waits in vain. Use [`answer`](Self::answer) for actions that answer.
+    ///
+    /// A handler that needs something from outside gives each of its futures a clone:
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use std::sync::Arc;
+    ///
+    /// use sp_sync::{Handlers, extension};
+    ///
+    /// let opened = Arc::new(AtomicU32::new(0));
+    /// let handlers = Handlers::new().on(move |_: extension::OpenExam| {
+    ///     let opened = opened.clone();
+    ///     async move {
+    ///         opened.fetch_add(1, Ordering::Relaxed);
+    ///         Ok(())
+    ///     }
+    /// });
+    /// # let _ = handlers;
+    /// ```
     pub fn on<A, F, Fut>(self, handler: F) -> Self
     where
         A: TypedAction + DeserializeOwned + Send + 'static,

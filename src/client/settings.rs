@@ -34,7 +34,7 @@ pub struct Settings {
     pub token_renew_before: Duration,
     /// First wait after a backend failure, doubled up to [`backoff_max`](Self::backoff_max). Default 50 ms.
     pub backoff_min: Duration,
-    /// Longest wait after a backend failure. Default 30 s.
+    /// Longest wait after a backend failure. Default 5 s.
     pub backoff_max: Duration,
     /// First wait before the backend is asked again for what it refused to this identity, doubled up to
     /// [`refused_backoff_max`](Self::refused_backoff_max). Default 30 s. Too short: a client without rights presses the

@@ -45,7 +45,7 @@ pub(crate) struct Run {
     pub(crate) finished: Option<u64>,
 }
 
-/// A time in which a process stood still, and then went on.
+/// A time in which a process stood still: from the moment before it was stopped to the moment before it went on.
 #[derive(Clone, Debug)]
 pub(crate) struct Pause {
     pub(crate) process: Process,

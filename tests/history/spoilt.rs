@@ -22,7 +22,7 @@ fn right(seed: u64) -> History {
             let acknowledged =
                 Some(Acknowledged { id: id.clone(), revision: Some(revision), at: called + 1 });
             let place = history.adds.len() + 1;
-            let at_most_once = place % 8 == 0;
+            let at_most_once = place.is_multiple_of(8);
             history.adds.push(Add { writer, number, lane: 0, at_most_once, called, acknowledged });
             let mut run = Run {
                 process: (usize::from(place > 10), 0),

@@ -186,13 +186,14 @@ impl Arena {
     pub(crate) fn pause_process(&mut self, place: usize, away: Duration) {
         let process = &self.processes[place];
         let Some(child) = &process.child else { return };
-        let from = log::now();
-        pause(child, away);
-        self.paused.push(actions::Pause { process: (process.slot, process.life), from, to: log::now() });
+        let (from, to) = pause(child, away);
+        self.paused.push(actions::Pause { process: (process.slot, process.life), from, to });
     }
 
     pub(crate) fn pause_service(&self, place: usize, away: Duration) {
-        self.services[place].child.iter().for_each(|child| pause(child, away));
+        if let Some(child) = &self.services[place].child {
+            pause(child, away);
+        }
     }
 
     /// Starts a server of the store again over the files it has.
@@ -378,10 +379,14 @@ pub(crate) async fn end(store: &dyn Backend, documents: usize) -> Option<(BTreeM
     Some((end, left))
 }
 
-fn pause(child: &Child, away: Duration) {
+/// Stops a process for a time, and answers the moments before it was stopped and before it went on.
+fn pause(child: &Child, away: Duration) -> (u64, u64) {
+    let from = log::now();
     nats::signal(child.id(), "STOP");
     std::thread::sleep(away);
+    let to = log::now();
     nats::signal(child.id(), "CONT");
+    (from, to)
 }
 
 fn occurrences(path: &Path, of: &[u8]) -> usize {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sp_sync::backend::{self, Backend, Remote};
+use sp_sync::backend::{Backend, BackendUrl, Remote};
 use sp_sync::token::Token;
 use tokio::task::JoinSet;
 
@@ -19,6 +19,9 @@ pub(crate) const WRITERS: u64 = 4;
 
 /// When this is there, writers finish what they are at and end.
 pub(crate) const STOP: &str = "stop";
+
+/// Shorter than usual, so that what was written over is removed while the storm lasts.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How addresses of a service begin.
 const SERVICE: &str = "ws://";
@@ -98,9 +101,10 @@ pub(crate) async fn open(store: &str, token: &str) -> Arc<dyn Backend> {
         let remote = remote.connect_within(Duration::from_secs(5)).reply_within(Duration::from_secs(8));
         return Arc::new(remote.silence_max(Duration::from_secs(25)).build().unwrap());
     }
+    let BackendUrl::Nats(url) = store.parse().unwrap() else { panic!("{store} is no store of this storm") };
     loop {
-        match backend::from_url(store).await {
-            Ok(store) => return store,
+        match url.options().sweep_interval(SWEEP_INTERVAL).open().await {
+            Ok(store) => return Arc::new(store),
             Err(error) => eprintln!("{error}"),
         }
         tokio::time::sleep(Duration::from_millis(250)).await;

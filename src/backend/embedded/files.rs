@@ -101,8 +101,16 @@ impl Bell {
         beside(store, "-bell")
     }
 
+    /// It is made with the mode of the store, as SQLite makes the other companions.
     pub(super) fn of(store: &Path) -> Self {
-        Self(OpenOptions::new().create(true).truncate(false).write(true).open(Self::path(store)).ok())
+        let mut bell = OpenOptions::new();
+        bell.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        if let Ok(store) = fs::metadata(store) {
+            use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+            bell.mode(store.permissions().mode() & 0o666);
+        }
+        Self(bell.open(Self::path(store)).ok())
     }
 
     pub(super) fn ring(&mut self) {

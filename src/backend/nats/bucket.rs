@@ -8,7 +8,10 @@ use super::failure::{Failure, code};
 use super::names::Names;
 use super::options::Storage;
 use crate::backend::BackendError;
-use crate::limits::{NATS_HISTORY, NATS_REPLICAS};
+use crate::limits::NATS_REPLICAS;
+
+/// JetStream's word for no limit.
+const UNLIMITED: i64 = -1;
 
 /// What a bucket has to be like.
 #[derive(Clone, Debug)]
@@ -34,7 +37,7 @@ impl Wanted {
             discard: "new".into(),
             storage: storage(self.storage).into(),
             num_replicas: self.replicas(),
-            max_msgs_per_subject: if is_chained { NATS_HISTORY } else { 1 },
+            max_msgs_per_subject: if is_chained { UNLIMITED } else { 1 },
             max_msg_size: -1,
             max_age: 0,
             max_msgs: -1,
@@ -42,10 +45,11 @@ impl Wanted {
             max_consumers: -1,
             republish: Some(republish(names)),
             sealed: false,
-            // Where the bucket keeps a history the sweep deletes single messages: servers before 2.9.18 that are restarted after
-            // messages of one subject were purged may purge all the others too (nats-server issue 4196).
+            // Where the bucket keeps all messages those that others came after are deleted one by one: servers before 2.9.18 that
+            // are restarted after messages of one subject were purged may purge all the others too (nats-server issue 4196).
             deny_delete: !is_chained,
-            allow_rollup_hdrs: true,
+            // Who may publish to one subject could end all others by it; `nats kv purge` needs it.
+            allow_rollup_hdrs: false,
             allow_msg_ttl: !is_chained,
         }
     }
@@ -66,8 +70,8 @@ fn republish(names: &Names) -> Republish {
     Republish { src: names.republish_source(), dest: names.republish_destination(), headers_only: false }
 }
 
-/// Whether a message that is stored may be void, see [`chain`](super::chain): a bucket with several replicas keeps a history
-/// for it, and one that had several keeps it still.
+/// Whether a message that is stored may be void, see [`chain`](super::chain): a bucket with several replicas keeps all
+/// messages of a key for it, and one that had several does so still.
 pub(super) const fn is_chained(config: &Config) -> bool {
     config.max_msgs_per_subject != 1
 }
@@ -93,8 +97,8 @@ pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Stream, Opening
     };
     let stream = found.map_err(|failure| cause(failure, &doing(), wanted))?;
     let replicas = wanted.replicas.unwrap_or(stream.config.num_replicas);
-    let keeps_history = replicas > 1 || stream.config.max_msgs_per_subject == NATS_HISTORY;
-    let mut config = wanted.config(&core.names, keeps_history);
+    let keeps_all = replicas > 1 || stream.config.max_msgs_per_subject == UNLIMITED;
+    let mut config = wanted.config(&core.names, keeps_all);
     config.num_replicas = replicas;
     let differences = differences(&stream.config, &config, &core.names);
     if differences.is_empty() {
@@ -157,13 +161,19 @@ fn cause(failure: Failure, doing: &str, wanted: &Wanted) -> Opening {
 
 /// How to make the bucket by hand.
 fn missing(names: &Names, wanted: &Wanted) -> String {
+    let (replicas, storage) = (wanted.replicas(), storage(wanted.storage));
+    let made = if replicas > 1 {
+        format!(
+            "nats stream add {} --subjects '$KV.{}.>' --max-msgs-per-subject=-1 --discard new --defaults",
+            names.stream(),
+            names.bucket()
+        )
+    } else {
+        format!("nats kv add {}", names.bucket())
+    };
     format!(
-        "there is none: open it with create(true), or run `nats kv add {} --history {} --replicas {} --storage {} \
+        "there is none: open it with create(true), or run `{made} --replicas {replicas} --storage {storage} \
          --republish-source '{}' --republish-destination '{}'`",
-        names.bucket(),
-        if wanted.replicas() > 1 { NATS_HISTORY } else { 1 },
-        wanted.replicas(),
-        storage(wanted.storage),
         names.republish_source(),
         names.republish_destination()
     )
@@ -187,14 +197,14 @@ fn differences(found: &Config, wanted: &Config, names: &Names) -> Vec<String> {
         "history (max_msgs_per_subject)",
         &per_subject,
         &history,
-        &format!("--max-msgs-per-subject {history}"),
+        &format!("--max-msgs-per-subject={history}"),
     );
     if is_chained(ours) {
         // Replicas would refuse to store what the leader has let through, and may come to differ.
         for (field, found, option) in
             [("max_bytes", its.max_bytes, "--max-bytes -1"), ("max_msgs", its.max_msgs, "--max-msgs -1")]
         {
-            tell(found > 0, field, &found.to_string(), "-1 with a history", option);
+            tell(found > 0, field, &found.to_string(), "-1 with several replicas", option);
         }
     }
     let (replicas, wanted) = (its.num_replicas.to_string(), ours.num_replicas.to_string());
@@ -202,9 +212,7 @@ fn differences(found: &Config, wanted: &Config, names: &Names) -> Vec<String> {
     tell(its.discard != ours.discard, "discard", &its.discard, "new", "--discard new");
     let age = format!("{} ns", its.max_age);
     tell(its.max_age != 0, "max_age", &age, "none, for it removes documents unasked", "--max-age 0");
-    // With a history either will do; in a bucket that `nats kv add` made, which denies it, traces stay.
     tell(ours.deny_delete && !its.deny_delete, "deny_delete", "false", "true", "--deny-delete");
-    tell(!its.allow_rollup_hdrs, "allow_rollup_hdrs", "false", "true", "--allow-rollup");
     let repeated =
         its.republish.as_ref().map_or("none".into(), |to| format!("`{}` to `{}`", to.src, to.dest));
     let repeats = format!("`{}` to `{}`", names.republish_source(), names.republish_destination());
@@ -214,12 +222,14 @@ fn differences(found: &Config, wanted: &Config, names: &Names) -> Vec<String> {
         names.republish_destination()
     );
     tell(its.republish != ours.republish, "republish", &repeated, &repeats, &option);
+    let subjects = its.subjects.join(", ");
     // These cannot be changed once a stream is made.
     for (differs, field, found, wanted) in [
         (its.storage != ours.storage, "storage", its.storage.as_str(), ours.storage.as_str()),
         (its.retention != ours.retention, "retention", its.retention.as_str(), "limits"),
         (its.sealed, "sealed", "true", "false"),
-        (!its.subjects.contains(&ours.subjects[0]), "subjects", "others", ours.subjects[0].as_str()),
+        (its.deny_delete && !ours.deny_delete, "deny_delete", "true", "false with several replicas"),
+        (!its.subjects.contains(&ours.subjects[0]), "subjects", subjects.as_str(), ours.subjects[0].as_str()),
     ] {
         if differs {
             told.push(format!(

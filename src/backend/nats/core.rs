@@ -18,6 +18,7 @@ use super::hub::{Hub, Subscription};
 use super::link::{EndOnDrop, Link};
 use super::message::{self, Found, Place, Raw, Said};
 use super::names::{CLOCK, Key, Names, key_in};
+use super::superseded::Superseded;
 use super::turns::Turns;
 use crate::backend::BackendError;
 use crate::limits::{NATS_READ_AGAIN, NATS_READ_PAUSE};
@@ -29,6 +30,7 @@ pub(super) struct Core {
     pub(super) names: Names,
     pub(super) hub: Arc<Hub>,
     pub(super) turns: Turns,
+    pub(super) superseded: Superseded,
     /// Whether a stored message may be void, as where several servers keep the bucket; see [`chain`].
     pub(super) is_chained: AtomicBool,
     /// Whether single messages may be deleted.
@@ -181,7 +183,8 @@ impl Core {
             return None;
         }
         let said = Said::by(message.headers.as_ref());
-        let is_sure = !self.is_chained() || said.claim == Claim::Anything;
+        let claim = said.chained(seq).claim;
+        let is_sure = !self.is_chained() || claim == Claim::Anything;
         // What stood may have been removed and swept since it was told here.
         if before > tail || !is_sure && before < known.seq {
             let is_to_be_read = !is_sure && self.hub.heard_unjudged(key.as_str(), seq);
@@ -192,7 +195,7 @@ impl Core {
             if !is_sure {
                 return is_to_be_read.then_some(key);
             }
-        } else if !is_sure && !known.admits(said.claim) {
+        } else if !is_sure && !known.admits(claim) {
             self.hub.heard_void(key.as_str(), seq);
             return None;
         }
@@ -215,8 +218,8 @@ impl Core {
         None
     }
 
-    /// Publishes a message, and answers its sequence when it is stored. [`Failure::Conflict`] when its condition does not
-    /// hold.
+    /// Publishes a message, and answers its sequence when it is stored; again and again while nobody takes it.
+    /// [`Failure::Conflict`] when its condition does not hold.
     pub(super) async fn publish(
         &self,
         key: &str,
@@ -224,20 +227,29 @@ impl Core {
         payload: Vec<u8>,
         deadline: Instant,
     ) -> Result<u64, Failure> {
-        let answer = self.link.request(self.names.subject(key), headers, payload, deadline).await?;
-        match api::answer::<Acknowledged>(&answer.payload) {
-            Ok(stored) => Ok(stored.seq),
-            Err(failure) => Err(match failure.code() {
-                Some(code::WRONG_LAST_SEQUENCE) => Failure::Conflict,
-                // Only this replica could not; the others may have.
-                Some(code::STORE_FAILED | code::SEQUENCE_NOT_MATCHED) if self.is_chained() => {
-                    Failure::Unanswered(
-                        "the stream's leader could not store it: is its disk full, or the bucket?",
-                    )
+        let failure = loop {
+            let sent = self.link.request(self.names.subject(key), headers.clone(), payload.clone(), deadline);
+            match sent.await.and_then(|answer| api::answer::<Acknowledged>(&answer.payload)) {
+                Ok(stored) => return Ok(stored.seq),
+                // Surely not stored: while a leader is elected nobody takes it.
+                Err(Failure::NoResponders) if Instant::now() + NATS_READ_PAUSE < deadline => {
+                    sleep(NATS_READ_PAUSE).await;
                 }
-                _ => failure,
-            }),
-        }
+                Err(failure) => break failure,
+            }
+        };
+        Err(match failure.code() {
+            Some(code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_UNNAMED) => Failure::Conflict,
+            // Another write of the key is on its way, and nobody can tell yet what the newest will be.
+            Some(code::LAST_SEQUENCE_NOT_READY) if self.is_chained() => Failure::Conflict,
+            // Only this replica could not; the others may have.
+            Some(code::STORE_FAILED | code::SEQUENCE_NOT_MATCHED) if self.is_chained() => {
+                Failure::Unanswered(
+                    "the stream's leader could not store it: is its disk full, or the bucket?",
+                )
+            }
+            _ => failure,
+        })
     }
 
     /// Sets the clock by a message that the server stores.
@@ -245,11 +257,12 @@ impl Core {
         let deadline = self.link.deadline();
         let sent = Clock::moment();
         let seq = self.publish(CLOCK, None, Vec::new(), deadline).await?;
-        let answered = Clock::moment();
-        // Another process may have overwritten it since; its time is as good, but not its journey.
-        if let Some(raw) = self.newest(CLOCK, deadline).await?.filter(|raw| raw.seq == seq)
+        let acknowledged = Clock::moment();
+        // Another process may have written after it: that was stored before this answer.
+        if let Some(raw) = self.newest(CLOCK, deadline).await?.filter(|raw| raw.seq >= seq)
             && let Some(stored) = raw.time()
         {
+            let answered = if raw.seq == seq { acknowledged } else { Clock::moment() };
             self.clock.set(stored, sent, answered);
         }
         Ok(())

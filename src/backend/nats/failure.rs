@@ -42,6 +42,7 @@ pub(super) struct Refusal {
 /// Numbers of JetStream's errors, as its server's `errors.json` lists them.
 pub(super) mod code {
     pub(in super::super) const NO_PEERS: u16 = 10_005;
+    pub(in super::super) const NOT_AVAILABLE: u16 = 10_008;
     pub(in super::super) const INSUFFICIENT_RESOURCES: u16 = 10_023;
     pub(in super::super) const NO_MESSAGE: u16 = 10_037;
     pub(in super::super) const NOT_ENABLED_FOR_ACCOUNT: u16 = 10_039;
@@ -55,6 +56,8 @@ pub(super) mod code {
     pub(in super::super) const NOT_ENABLED: u16 = 10_076;
     pub(in super::super) const STORE_FAILED: u16 = 10_077;
     pub(in super::super) const SEALED: u16 = 10_109;
+    pub(in super::super) const LAST_SEQUENCE_NOT_READY: u16 = 10_163;
+    pub(in super::super) const WRONG_LAST_SEQUENCE_UNNAMED: u16 = 10_164;
 }
 
 impl Failure {
@@ -88,17 +91,24 @@ impl Failure {
             Self::NotSent => unavailable("there is no connection to a NATS server: are they up?".into()),
             Self::Unanswered(why) => unavailable(format!("{why}: is the stream's leader up?")),
             Self::NoResponders => unavailable(
-                "no server answers for the bucket: its leader is being elected, or it was removed; \
-                 `nats stream info` tells which"
+                "no server answers for the bucket: its leader is being elected, fewer than half of its servers are up, or it \
+                 was removed; `nats stream info` tells which"
                     .into(),
             ),
             Self::Conflict | Self::Void => BackendError::Conflict,
-            Self::Denied(message) => BackendError::Refused { code: 403, message },
+            Self::Denied(message) => BackendError::Refused {
+                code: 403,
+                message: format!("{message}: allow it to this user on the NATS servers; docs/server.md lists all that is needed"),
+            },
             Self::TooLong { limit } => fatal(format!("the server takes messages of {limit} bytes at most")),
             Self::Undecodable(why) => fatal(format!("an answer cannot be understood: {why}")),
             Self::Closed => fatal("the backend was closed: open another".into()),
             Self::Refused(refusal) => match refusal.remedy() {
                 Some(remedy) => fatal(format!("{}: {remedy}", refusal.words())),
+                None if refusal.err_code == code::NOT_AVAILABLE => unavailable(format!(
+                    "{}: are a majority of the NATS servers up? While they elect a leader it takes some seconds",
+                    refusal.words()
+                )),
                 None => unavailable(refusal.words()),
             },
         }

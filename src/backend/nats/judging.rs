@@ -3,7 +3,7 @@
 
 use tokio::time::{Instant, sleep};
 
-use super::chain::{self, Claim};
+use super::chain::{self, Basis, Chained, Claim};
 use super::core::Core;
 use super::failure::Failure;
 use super::message::Raw;
@@ -19,7 +19,8 @@ impl Core {
     pub(super) async fn standing(&self, key: &str, deadline: Instant) -> Result<Option<(Raw, u64)>, Failure> {
         loop {
             let Some(newest) = self.newest(key, deadline).await? else { return Ok(None) };
-            let (claim, tail) = (newest.said()?.claim, newest.seq);
+            let tail = newest.seq;
+            let claim = newest.said()?.chained(tail).claim;
             let is_known = || self.hub.watched_as(key).is_some_and(|(_, stand, _)| stand.seq == tail);
             if !self.is_chained() || claim == Claim::Anything || is_known() {
                 return Ok(Some((newest, tail)));
@@ -34,24 +35,33 @@ impl Core {
 
     /// Which message of a key stands when the one numbered `tail` is stored, from those behind `seq`, where that one held.
     /// `None` when the servers do not show `tail`: a new leader may not have caught up yet, or it was swept.
-    async fn judge(
+    async fn judge(&self, key: &str, seq: u64, tail: u64, deadline: Instant) -> Result<Option<Raw>, Failure> {
+        let messages = self.messages(key, seq, tail, deadline).await?;
+        if messages.last().is_none_or(|(raw, _)| raw.seq != tail) {
+            return Ok(None);
+        }
+        let chained: Vec<_> = messages.iter().map(|(_, chained)| *chained).collect();
+        let stands = chain::standing(&chained).seq;
+        Ok(messages.into_iter().map(|(raw, _)| raw).find(|raw| raw.seq == stands))
+    }
+
+    /// The messages of a key behind one and up to another, as far as there are any.
+    async fn messages(
         &self,
         key: &str,
-        mut seq: u64,
-        tail: u64,
+        mut behind: u64,
+        up_to: u64,
         deadline: Instant,
-    ) -> Result<Option<Raw>, Failure> {
-        let (mut messages, mut chained) = (Vec::new(), Vec::new());
-        while seq < tail {
-            let Some(raw) = self.next(key, seq + 1, deadline).await?.filter(|raw| raw.seq <= tail) else {
-                return Ok(None);
-            };
-            seq = raw.seq;
-            chained.push(raw.said()?.chained(seq));
-            messages.push(raw);
+    ) -> Result<Vec<(Raw, Chained)>, Failure> {
+        let mut messages = Vec::new();
+        while behind < up_to {
+            let next = self.next(key, behind + 1, deadline).await?;
+            let Some(raw) = next.filter(|raw| raw.seq <= up_to) else { break };
+            behind = raw.seq;
+            let chained = raw.said()?.chained(behind);
+            messages.push((raw, chained));
         }
-        let stands = chain::standing(&chained).seq;
-        Ok(messages.into_iter().find(|raw| raw.seq == stands))
+        Ok(messages)
     }
 
     async fn pause(&self, deadline: Instant, why: &'static str) -> Result<(), Failure> {
@@ -62,28 +72,29 @@ impl Core {
         Ok(())
     }
 
-    /// Whether a message of this process, stored as `seq`, holds. The newest message that was known before it was `tail`.
-    /// Where the servers repeated it and nothing between, that is known here; otherwise they are asked, by one request
-    /// and one more for each rival.
-    async fn holds(&self, key: &str, tail: u64, seq: u64) -> Result<(), Failure> {
-        let deadline = self.link.deadline();
+    /// Whether a message of this process that stands on something was stored as `seq` and holds. Where the servers repeated it
+    /// and nothing between, that is known here; otherwise they are asked, by one request and one more for each rival and
+    /// each message that came later.
+    async fn holds(&self, key: &str, basis: Basis, seq: u64) -> Result<(), Failure> {
         let holds = match self.hub.holds(key, seq).await {
-            Some(holds) => holds,
-            None => loop {
-                let why = "the servers do not show the message that they stored";
-                // It is stored: whatever fails now, this is not known.
-                let judged = self.judge(key, tail, seq, deadline).await;
-                match judged.map_err(|_| Failure::Unanswered("it was not told whether the message holds"))? {
-                    Some(raw) => break raw.seq == seq,
-                    None => self.pause(deadline, why).await?,
-                }
-            },
+            Some(holds) => Some(holds),
+            None => {
+                let message = Chained { seq, claim: basis.claim, is_removal: false };
+                let found = self.messages(key, basis.tail, u64::MAX, self.link.deadline()).await;
+                found.ok().and_then(|found| {
+                    let chained: Vec<_> = found.into_iter().map(|(_, chained)| chained).collect();
+                    chain::held(message, &chained)
+                })
+            }
         };
-        if holds { Ok(()) } else { Err(Failure::Void) }
+        match holds {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::Void),
+            None => Err(Failure::Unanswered("it is stored, and it was not told whether it holds")),
+        }
     }
 
-    /// Publishes a message that stands on something, and answers its sequence when it holds. `tail` is the newest message of
-    /// its key that is known.
+    /// Publishes a message that stands on something, and answers its sequence when it holds.
     ///
     /// # Errors
     /// [`Failure::Conflict`] when it was refused, because that is not the newest; [`Failure::Void`] when it was stored but
@@ -91,13 +102,13 @@ impl Core {
     pub(super) async fn publish_on(
         &self,
         key: &str,
-        tail: u64,
+        basis: Basis,
         headers: async_nats::HeaderMap,
         payload: Vec<u8>,
     ) -> Result<u64, Failure> {
         let seq = self.publish(key, Some(headers), payload, self.link.deadline()).await?;
         if self.is_chained() {
-            self.holds(key, tail, seq).await?;
+            self.holds(key, basis, seq).await?;
         }
         Ok(seq)
     }

@@ -11,8 +11,8 @@ use super::bucket;
 use super::core::{Core, spread};
 use super::failure::Failure;
 use super::names::Key;
-use super::sweeping;
 use super::writes::mark_removed;
+use super::{superseded, sweeping};
 use crate::backend::BackendError;
 use crate::limits::{
     NATS_CHECK_EVERY, NATS_CHECK_PAUSE_MAX, NATS_CLOCK_EVERY, NATS_HEAL_PAUSE, NATS_READS_AT_ONCE,
@@ -28,6 +28,7 @@ pub(super) fn begin(core: &Arc<Core>, created: String, sweep_interval: Duration)
     tasks.spawn(losses(core.clone()));
     tasks.spawn(checks(core.clone(), created));
     tasks.spawn(sweeping::sweeps(core.clone(), sweep_interval));
+    tasks.spawn(superseded::ends(core.clone()));
     tasks
 }
 
@@ -105,7 +106,7 @@ where
 /// Looks now and then for a state of which no message came, one watched document after the other: a leader that fails may
 /// store a message that it does not repeat.
 async fn checks(core: Arc<Core>, mut created: String) {
-    let mut checked_seq = None;
+    let (mut checked_seq, mut newest_seq) = (None, 0);
     let mut clock_set = Instant::now();
     loop {
         sleep(spread(NATS_CHECK_EVERY)).await;
@@ -115,8 +116,12 @@ async fn checks(core: Arc<Core>, mut created: String) {
         let Ok(stream) = bucket::look(&core).await else { continue };
         if stream.created != created {
             created = stream.created;
-            core.hub.fail(&made_anew(&core));
+            // Replicas may differ in when they say it was made, but not in how many messages there were.
+            if stream.state.last_seq < newest_seq {
+                core.hub.fail(&made_anew(&core));
+            }
         }
+        newest_seq = stream.state.last_seq;
         // Somebody may have raised the number of its replicas, and its history with it.
         core.is_chained.store(bucket::is_chained(&stream.config), Relaxed);
         let watched = core.hub.watched();

@@ -19,6 +19,9 @@ use tokio_stream::StreamExt as _;
 use super::failure::Failure;
 use crate::limits::{NATS_CONNECTION_POLL, NATS_LINK_EVENTS};
 
+/// Why no answer came to what was on its way when the backend was closed.
+const CLOSED: &str = "the backend was closed";
+
 /// A connection with what waits for answers over it.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -151,7 +154,7 @@ impl Link {
         timeout_at(deadline, sent).await.map_err(|_| Failure::NotSent)?.map_err(|_| Failure::Closed)?;
         match timeout_at(deadline, answered).await {
             Err(_) => Err(Failure::Unanswered("no answer came in time")),
-            Ok(Err(_)) => Err(Failure::Closed),
+            Ok(Err(_)) => Err(Failure::Unanswered(CLOSED)),
             Ok(Ok(settled)) => settled,
         }
     }
@@ -205,7 +208,7 @@ impl Link {
         let _ = timeout_at(self.deadline(), self.client.flush()).await;
         let _ = self.client.drain().await;
         for (_, waiting) in self.waiting().drain() {
-            let _ = waiting.answer.send(Err(Failure::Closed));
+            let _ = waiting.answer.send(Err(Failure::Unanswered(CLOSED)));
         }
     }
 }

@@ -32,8 +32,12 @@ pub(super) async fn list(
         for (place, id) in batch.into_iter().enumerate() {
             let core = core.clone();
             looking.spawn(async move {
-                let found = core.read(&Key::of(&id)).await?;
-                let is_there = found.alive(core.clock.now()).is_some();
+                let is_there = match core.read(&Key::of(&id)).await {
+                    Ok(found) => found.alive(core.clock.now()).is_some(),
+                    // Something is there, if nothing that was written from here.
+                    Err(BackendError::Fatal { .. }) => true,
+                    Err(error) => return Err(error),
+                };
                 Ok((place, is_there.then_some(id)))
             });
         }

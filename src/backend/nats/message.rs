@@ -163,9 +163,10 @@ impl Said {
         }
     }
 
-    /// The message that says this, as one of its key.
+    /// The message that says this, as one of its key. One that names a message to come is nobody's here, and never holds.
     pub(super) const fn chained(&self, seq: u64) -> Chained {
-        Chained { seq, claim: self.claim, is_removal: self.is_removal }
+        let claim = if self.claim.seq() < seq { self.claim } else { Claim::NEVER };
+        Chained { seq, claim, is_removal: self.is_removal }
     }
 }
 

@@ -27,7 +27,8 @@
 //!   nothing and says so.
 //! * **The price of several replicas.** A document that this process watches is read and written with one request each, as with
 //!   one replica, for the servers repeat what is written. Of another a read takes two, and a write one more than with one
-//!   replica. The bucket keeps the last 64 messages of a key until it has rested for a sweep's interval; then one.
+//!   replica. What a write came after is kept for a minute, then its writer removes it, one small request more each; what
+//!   writers that died left behind goes when a key has rested for a sweep's interval.
 //! * **Reads** ask the stream's leader. They are never older than what this process was told before, and never older than
 //!   an acknowledged write of another, with one exception: a leader that was cut off from the others does not notice for
 //!   some seconds, and shows those who are cut off with it the past. It takes no writes then.
@@ -41,9 +42,10 @@
 //! * **The bucket** is an ordinary one: `nats kv get exams Session_ES…` shows a document as plain JSON. When it was made,
 //!   written, and expires stands in headers. What `nats kv put` writes is a document like others, if it is a JSON object;
 //!   it counts whatever stood there before, as does `nats kv del`. With several replicas `nats kv get` and `nats kv watch`
-//!   may show a void message. The number of replicas is changed while nobody has the bucket open; its history with it (opening
-//!   it says how). Do not purge subjects of a bucket with several replicas over servers before 2.9.18: one that is then
-//!   restarted may purge all the others from its copy (nats-server issue 4196).
+//!   may show a void message. The number of replicas is changed while nobody has the bucket open (opening it says how); one
+//!   that ever had several goes on to keep all messages. Do not purge subjects of such a bucket over servers before 2.9.18: one
+//!   that is then restarted may purge all the others from its copy (nats-server issue 4196). Rights to publish to single keys
+//!   part nobody from the others where the bucket allows roll-ups, as those that `nats kv add` makes do.
 //!   Two keys are the bucket's own: `=clock` and `=sweep`.
 //!
 //! # Permissions
@@ -69,6 +71,7 @@ mod message;
 mod names;
 mod opening;
 mod options;
+mod superseded;
 mod sweeping;
 mod turns;
 mod writes;

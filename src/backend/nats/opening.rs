@@ -17,15 +17,17 @@ use super::hub::Hub;
 use super::link::{self, Link};
 use super::names::Names;
 use super::options::NatsOptions;
+use super::superseded::Superseded;
 use super::turns::Turns;
 use super::{Nats, Shared, keeping};
 use crate::backend::BackendError;
-use crate::limits::{DOCUMENT_BYTES_MAX, NATS_DENIALS, NATS_HEADER_BYTES};
+use crate::limits::{DOCUMENT_BYTES_MAX, NATS_DENIALS, NATS_HEADER_BYTES, NATS_SUPERSEDED_KEPT};
 
 impl Nats {
     pub(super) async fn open_with(options: NatsOptions) -> Result<Self, BackendError> {
         let names = Names::new(&options.bucket)?;
         let places = Places::of(&options)?;
+        let kept = options.sweep_interval.min(NATS_SUPERSEDED_KEPT);
         let deadline = Instant::now() + options.connect_within;
         let (events, happened) = link::events();
         let client = connecting::connect(&options, &places, events, deadline).await?;
@@ -38,6 +40,7 @@ impl Nats {
             names,
             hub: Arc::new(Hub::default()),
             turns: Turns::default(),
+            superseded: Superseded::new(kept),
             is_chained: AtomicBool::new(false),
             deletes: AtomicBool::new(false),
             ends_messages: AtomicBool::new(false),
@@ -45,6 +48,9 @@ impl Nats {
         let wanted = Wanted { replicas: options.replicas, storage: options.storage, create: options.create };
         let stream = bucket_of(&core, &wanted, deadline).await?;
         let is_chained = bucket::is_chained(&stream.config);
+        if is_chained {
+            check_waits(&options, kept)?;
+        }
         core.is_chained.store(is_chained, Relaxed);
         core.deletes.store(!stream.config.deny_delete, Relaxed);
         // A message that goes by itself would uncover one before it.
@@ -54,6 +60,22 @@ impl Nats {
         tasks.spawn(keeping::denials(Arc::downgrade(&core), denied));
         Ok(Self { shared: Arc::new(Shared { core, document_bytes_max, tasks: Mutex::new(tasks) }) })
     }
+}
+
+/// What another message came after is kept for a time, in which whoever waits for an answer must have had it.
+fn check_waits(options: &NatsOptions, kept: Duration) -> Result<(), BackendError> {
+    if options.reply_within < kept {
+        return Ok(());
+    }
+    Err(BackendError::Fatal {
+        doing: format!("opening the bucket `{}`", options.bucket),
+        why: format!(
+            "it has several replicas, and reply_within is {:?}: make it shorter than {NATS_SUPERSEDED_KEPT:?} and than \
+             sweep_interval, {:?}",
+            options.reply_within, options.sweep_interval
+        ),
+        source: None,
+    })
 }
 
 /// Finds or makes the bucket, trying again until `deadline` what may work a moment later.

@@ -170,7 +170,8 @@ impl NatsOptions {
     }
 
     /// For the answer to a request: 5 s unless told. Too little leaves more writes in doubt while the cluster elects a
-    /// new leader; too much keeps their callers waiting for one that does not come.
+    /// new leader; too much keeps their callers waiting for one that does not come. With several replicas it has to be
+    /// shorter than a minute, and than [`sweep_interval`](Self::sweep_interval).
     pub const fn reply_within(mut self, within: Duration) -> Self {
         self.reply_within = within;
         self

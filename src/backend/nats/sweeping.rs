@@ -1,23 +1,21 @@
 //! Removing what has expired and nobody watches, and traces of what was removed.
 //!
 //! Server 2.9 ends no message by itself. A process that sweeps asks for the headers of all keys, without their values:
-//! about 200 bytes for a message, once in an interval for the whole bucket however many processes there are. A bucket with
-//! several replicas has up to [`NATS_HISTORY`](crate::limits::NATS_HISTORY) messages of a key that was just written.
+//! about 200 bytes for a message, once in an interval for the whole bucket however many processes there are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout_at};
 use tokio_stream::StreamExt as _;
 
-use super::api::{Consumer, ConsumerConfig, Delete, Done, NewConsumer, Next, Purge, request};
-use super::chain::{self, Basis, Chained, Claim};
+use super::api::{Consumer, ConsumerConfig, Done, NewConsumer, Next, Purge, request};
+use super::chain::{self, Basis, Claim};
 use super::core::{Core, spread};
 use super::failure::Failure;
 use super::message::{self, Said};
-use super::names::{Key, SWEEP, document_id, key_in};
+use super::names::{CLOCK, Key, SWEEP, document_id, key_in};
 use super::writes::mark_removed;
 use crate::backend::BackendTime;
 use crate::limits::{NATS_SURVEY_BATCH, NATS_SURVEY_FORGOTTEN_AFTER};
@@ -32,7 +30,7 @@ struct Entry {
 }
 
 /// The headers of all messages of each key, in their order.
-type Survey = HashMap<Key, Vec<Entry>>;
+type Survey = HashMap<String, Vec<Entry>>;
 
 /// Sweeps once in an interval, unless another process does. The first time comes at a moment that is left to chance.
 pub(super) async fn sweeps(core: Arc<Core>, interval: Duration) {
@@ -54,9 +52,13 @@ async fn take_turn(core: &Core, interval: Duration) -> Result<bool, Failure> {
         return Ok(false);
     }
     let (claim, tail) = last.map_or((Claim::Over(0), 0), |(raw, tail)| (Claim::After(raw.seq), tail));
-    let headers = message::of_turn(Basis { claim, tail }, core.is_chained());
-    match core.publish_on(SWEEP, tail, headers, Vec::new()).await {
-        Ok(_) => Ok(true),
+    let basis = Basis { claim, tail };
+    let headers = message::of_turn(basis, core.is_chained());
+    match core.publish_on(SWEEP, basis, headers, Vec::new()).await {
+        Ok(_) => {
+            core.leave_behind(basis);
+            Ok(true)
+        }
         Err(Failure::Conflict | Failure::Void) => Ok(false),
         Err(failure) => Err(failure),
     }
@@ -67,8 +69,8 @@ fn is_older(core: &Core, time: BackendTime, age: Duration) -> bool {
     time.0.saturating_add(age_ms) < core.clock.now().0
 }
 
-/// Marks expired documents as removed, and ends marks that are an interval old. Neither touches what was written after
-/// the survey: the mark is a conditional write, and the end of a mark names its sequence.
+/// Marks expired documents as removed, and ends marks, and whatever else nobody needs, that are an interval old. Neither
+/// touches what was written after the survey: the mark is a conditional write, and what is ended is named by its sequence.
 async fn sweep(core: &Core, interval: Duration) -> Result<(), Failure> {
     for (key, entries) in survey(core).await? {
         let chained: Vec<_> = entries.iter().map(|entry| entry.said.chained(entry.seq)).collect();
@@ -76,14 +78,24 @@ async fn sweep(core: &Core, interval: Duration) -> Result<(), Failure> {
         let Some(newest) = entries.last() else { continue };
         let Some(standing) = entries.iter().find(|entry| entry.seq == stands) else { continue };
         let (is_removal, is_old) = (standing.said.is_removal, is_older(core, newest.time, interval));
-        if !is_removal && standing.said.times.expires.is_some_and(|end| end <= core.clock.now()) {
+        let id = document_id(&key);
+        let has_expired = standing.said.times.expires.is_some_and(|end| end <= core.clock.now());
+        if let Some(id) = id.as_ref().filter(|_| has_expired && !is_removal) {
             // One that cannot be removed now is met again.
             let basis = Basis { claim: Claim::After(stands), tail: newest.seq };
-            let _ = mark_removed(core, &key, basis).await;
-        } else if is_old && core.is_chained() {
-            thin_out(core, &chained, stands, is_removal).await?;
-        } else if is_old && is_removal {
-            let subject = core.names.subject(key.as_str());
+            let _ = mark_removed(core, &Key::of(id), basis).await;
+        } else if core.is_chained() && (is_old || key == CLOCK) {
+            // Whatever was on its way to the key when it was written last has come long since; but the survey may have been of a
+            // copy that lacks the end.
+            let last = core.newest(&key, core.link.deadline()).await?.map(|raw| raw.seq);
+            if last != Some(newest.seq) {
+                continue;
+            }
+            for seq in chain::superfluous(&chained) {
+                core.delete(seq).await?;
+            }
+        } else if id.is_some() && is_old && is_removal && !core.is_chained() {
+            let subject = core.names.subject(&key);
             let payload = request(&Purge { filter: &subject, seq: stands + 1 })?;
             let path = format!("STREAM.PURGE.{}", core.names.stream());
             core.ask::<Done>(&path, payload, core.link.deadline()).await?;
@@ -92,27 +104,7 @@ async fn sweep(core: &Core, interval: Duration) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Deletes the messages of a key but the one that stands, and that one too where it is the mark of a removal. Whatever was
-/// on its way to the key when it was written last has come long since.
-async fn thin_out(core: &Core, messages: &[Chained], stands: u64, is_removal: bool) -> Result<(), Failure> {
-    if !core.deletes.load(Relaxed) {
-        return Ok(());
-    }
-    let path = format!("STREAM.MSG.DELETE.{}", core.names.stream());
-    for seq in chain::superfluous(messages).into_iter().chain(is_removal.then_some(stands)) {
-        let payload = request(&Delete { seq, no_erase: true })?;
-        match core.ask::<Done>(&path, payload, core.link.deadline()).await {
-            // It has gone already: the key was written meanwhile, or another process sweeps too.
-            Ok(Done {}) | Err(Failure::Refused(_)) => {}
-            // Documents that expire are marked all the same.
-            Err(Failure::Denied(_)) => return Ok(()),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(())
-}
-
-/// The headers of all documents and marks, through a consumer that lives as long as this takes.
+/// The headers of all messages, through a consumer that lives as long as this takes.
 async fn survey(core: &Core) -> Result<Survey, Failure> {
     let (stream, filter) = (core.names.stream(), core.names.republish_source());
     let config = ConsumerConfig {
@@ -154,9 +146,8 @@ async fn read_through(core: &Core, consumer: &Consumer) -> Result<Survey, Failur
                 return Err(Failure::Unanswered("the survey stopped halfway"));
             }
             let place = message.reply.as_deref().and_then(place);
-            let key = document_id(key_in(&message.subject)).map(|id| Key::of(&id));
-            if let (Some(key), Some((seq, time))) = (key, place) {
-                let said = Said::by(message.headers.as_ref());
+            if let Some((seq, time)) = place {
+                let (key, said) = (key_in(&message.subject).to_owned(), Said::by(message.headers.as_ref()));
                 entries.entry(key).or_default().push(Entry { seq, time, said });
             }
         }

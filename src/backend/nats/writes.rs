@@ -41,12 +41,13 @@ pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Writt
             message::let_end(&mut headers, expires, now);
         }
         let payload = text.as_bytes().to_vec();
-        let failure = match core.publish_on(key.as_str(), basis.tail, headers, payload).await {
+        let failure = match core.publish_on(key.as_str(), basis, headers, payload).await {
             Ok(seq) => {
                 let at = core.clock.now();
                 let stored = times.stored(seq, Arc::clone(&write.document), at);
                 let state = Found { seq, is_document: true, tail: seq, stored: Some(stored) };
                 core.hub.tell(key, state, basis.claim.seq());
+                core.leave_behind(basis);
                 return Ok(Written { revision: Revision(seq), expires, at });
             }
             Err(failure) => failure,
@@ -146,10 +147,11 @@ pub(super) async fn mark_removed(core: &Core, key: &Key, basis: Basis) -> Result
 
 async fn put_mark(core: &Core, key: &Key, basis: Basis) -> Result<bool, BackendError> {
     let headers = message::of_removal(basis, core.is_chained(), core.clock.now());
-    match core.publish_on(key.as_str(), basis.tail, headers, Vec::new()).await {
+    match core.publish_on(key.as_str(), basis, headers, Vec::new()).await {
         Ok(seq) => {
             let state = Found { seq, is_document: false, tail: seq, stored: None };
             core.hub.tell(key, state, basis.claim.seq());
+            core.leave_behind(basis);
             Ok(true)
         }
         Err(Failure::Conflict | Failure::Void) => Ok(false),

@@ -141,7 +141,10 @@ fn replicas(query: &str) -> Result<Option<usize>, String> {
         let number =
             setting.strip_prefix("replicas=").ok_or("behind the `?` there may be replicas=NUMBER only")?;
         let number = number.parse().ok().filter(|number| (1..=REPLICAS_MAX).contains(number));
-        replicas = Some(number.ok_or_else(|| format!("replicas is a number from 1 to {REPLICAS_MAX}"))?);
+        let number = number.ok_or_else(|| format!("replicas is a number from 1 to {REPLICAS_MAX}"))?;
+        if replicas.replace(number).is_some() {
+            return Err("replicas is there twice".into());
+        }
     }
     Ok(replicas)
 }

@@ -5,7 +5,9 @@
 #[non_exhaustive]
 pub enum JwtError {
     /// Not three parts of unpadded base64url that hold JSON objects, or too long.
-    #[error("the access token is not a token of three parts")]
+    #[error(
+        "the access token is not a token of three parts; an SP token is exchanged for one at the token endpoint (base_uri)"
+    )]
     Malformed,
     /// Another algorithm than HS256, HS384 and HS512, another type, or another content type.
     #[error("the access token's header is not accepted")]

@@ -88,3 +88,32 @@ async fn a_client_resolves_lost_answers() {
     let expected: Vec<_> = (0..40).map(|place| place.to_string()).collect();
     assert_eq!(messages, expected);
 }
+
+/// What was on its way may have been stored all the same, and who asked is not told otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_closing_cuts_short_is_unknown() {
+    let server = Server::start().await;
+    let there = bucket(&server, "b").open().await.unwrap();
+    let (mut in_doubt, mut refused) = (0, 0);
+    for round in 0..10 {
+        let here = bucket(&server, "b").open().await.unwrap();
+        let mut writing = tokio::task::JoinSet::new();
+        for place in 0..100 {
+            let (here, name) = (here.clone(), format!("document-{round}-{place}"));
+            writing.spawn(async move { (write(&here, &name, None, place).await, name) });
+        }
+        tokio::time::sleep(Duration::from_millis(1 + 2 * round)).await;
+        here.close().await;
+        for (outcome, name) in writing.join_all().await {
+            match outcome {
+                Ok(_) => {}
+                Err(BackendError::Unknown { .. }) => in_doubt += 1,
+                Err(error) => {
+                    refused += 1;
+                    assert!(there.read(&id(&name)).await.unwrap().is_none(), "{name} is there: {error}");
+                }
+            }
+        }
+    }
+    assert!(in_doubt + refused > 0, "nothing was on its way");
+}

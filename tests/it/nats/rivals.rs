@@ -68,6 +68,37 @@ async fn one_of_many_rivals_makes_it_and_one_removes_it() {
     }
 }
 
+/// As many messages as a key-value bucket may keep of one key are fewer than there may be rivals.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_very_many_processes_makes_it() {
+    let cluster = Cluster::start(3).await;
+    let urls = cluster.urls();
+    let mut rivals = Vec::new();
+    for place in 0..80 {
+        let options = Nats::options().server(&urls[place % 3]).bucket("rivals").replicas(3);
+        rivals.push(options.connect_within(Duration::from_secs(60)).open().await.unwrap());
+    }
+    for round in 0..3 {
+        let name = format!("document-{round}");
+        let mut making = JoinSet::new();
+        for (place, rival) in rivals.iter().enumerate() {
+            let (rival, name) = (rival.clone(), name.clone());
+            making.spawn(async move { write(&rival, &name, None, place as u64).await });
+        }
+        let mut made = Vec::new();
+        for outcome in making.join_all().await {
+            match outcome {
+                Ok(written) => made.push(written.revision),
+                Err(BackendError::Conflict) => {}
+                Err(other) => panic!("neither held nor lost: {other}"),
+            }
+        }
+        for rival in &rivals {
+            assert_eq!([rival.read(&id(&name)).await.unwrap().unwrap().revision], made[..], "round {round}");
+        }
+    }
+}
+
 /// What a rival counted up in a document: how often it held, and how often that is not known.
 async fn count_up(rival: Nats, stop: watch::Receiver<bool>) -> (u64, u64) {
     let (mut held, mut in_doubt) = (0, 0);

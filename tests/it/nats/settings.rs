@@ -49,7 +49,7 @@ async fn a_bucket_with_other_settings_is_refused_with_the_command_that_mends_it(
     client.request("$JS.API.STREAM.CREATE.KV_other", config.into()).await.unwrap();
     let told = refused(bucket(&server, "other")).await.to_string();
     for part in [
-        "history (max_msgs_per_subject) is 5, wanted is 1: run `nats stream edit KV_other --max-msgs-per-subject 1`",
+        "history (max_msgs_per_subject) is 5, wanted is 1: run `nats stream edit KV_other --max-msgs-per-subject=1`",
         "max_age is 3600000000000 ns, wanted is none",
         "republish is none, wanted is `$KV.other.*` to `sp.kv.other.{{partition(1024,1)}}.{{wildcard(1)}}`",
         "--republish-source '$KV.other.*'",
@@ -63,10 +63,7 @@ async fn a_missing_bucket_is_not_made_unasked() {
     let server = Server::start().await;
     let error = refused(bucket(&server, "b").create(false)).await;
     assert!(matches!(error, BackendError::Fatal { .. }));
-    assert!(
-        error.to_string().contains("run `nats kv add b --history 1 --replicas 1 --storage file"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("run `nats kv add b --replicas 1 --storage file"), "{error}");
     bucket(&server, "b").open().await.unwrap();
     bucket(&server, "b").create(false).open().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! A bucket with a history, as one with several replicas has: messages that were stored but do not hold are passed over by
+//! A bucket that keeps all messages of a key, as one with several replicas does: messages that were stored but do not hold are passed over by
 //! everybody, and go when nobody needs them. One server serves here, and the test itself stores what rivals would.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(super) async fn with_history(name: &str) -> (Server, async_nats::Client, Nat
     let server = Server::start().await;
     let client = async_nats::connect(server.url()).await.unwrap();
     let config = serde_json::json!({
-        "name": format!("KV_{name}"), "subjects": [format!("$KV.{name}.>")], "max_msgs_per_subject": 64,
+        "name": format!("KV_{name}"), "subjects": [format!("$KV.{name}.>")], "max_msgs_per_subject": -1,
         "discard": "new", "retention": "limits", "storage": "file", "num_replicas": 1, "allow_rollup_hdrs": true,
         "republish": {
             "src": format!("$KV.{name}.*"),
@@ -25,6 +25,11 @@ pub(super) async fn with_history(name: &str) -> (Server, async_nats::Client, Nat
     assert!(!String::from_utf8_lossy(&made.payload).contains("error"), "{made:?}");
     let options = bucket(&server, name);
     (server, client, options)
+}
+
+/// Whatever is not needed is removed after two seconds.
+fn soon_swept(options: NatsOptions) -> NatsOptions {
+    options.sweep_interval(Duration::from_secs(2)).reply_within(Duration::from_millis(1_900))
 }
 
 /// Stores a message as another process would whose check by the leader came in time, and answers its sequence.
@@ -80,7 +85,7 @@ async fn what_does_not_hold_is_passed_over_and_built_on_by_nobody() {
     assert_eq!(next(&mut watch).await, Some(5));
 }
 
-/// Its writer saw nothing, and slept while others filled the whole history.
+/// Its writer saw nothing, and slept while others wrote.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_maker_changes_nothing() {
     let (_server, client, options) = with_history("b").await;
@@ -89,7 +94,6 @@ async fn a_late_maker_changes_nothing() {
     for content in 1..=100 {
         newest = write(&nats, "a", Some(newest), content).await.unwrap().revision;
     }
-    assert_eq!(messages(&client, "a").await, 64);
     plant(&client, "a", &[("Sp-Over", 0)], r#"{"number":999}"#).await;
     let other = options.open().await.unwrap();
     assert_eq!(read(&other, "a").await, Some((newest.0, 100)));
@@ -121,18 +125,18 @@ async fn what_is_put_by_hand_holds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sweep_leaves_what_stands_and_no_more() {
     let (_server, client, options) = with_history("b").await;
-    let nats = options.sweep_interval(Duration::from_secs(1)).open().await.unwrap();
+    let nats = soon_swept(options).open().await.unwrap();
     let mut stays = write(&nats, "stays", None, 0).await.unwrap().revision;
     let first = stays;
     for content in 1..=5 {
         stays = write(&nats, "stays", Some(stays), content).await.unwrap().revision;
     }
-    // A server that deletes the newest message of a key finds none of that key any more.
+    // A server that deletes the newest message of a key finds none of that key any more, though older ones are there.
     let void = plant(&client, "stays", &[("Sp-After", first.0)], r#"{"number":99}"#).await;
     assert_eq!(void, stays.0 + 1);
     let gone = write(&nats, "removed", None, 1).await.unwrap().revision;
-    nats.remove(&id("removed"), None).await.unwrap();
-    plant(&client, "removed", &[("Sp-After", gone.0)], r#"{"number":99}"#).await;
+    plant(&client, "removed", &[("Sp-After", gone.0 - 1)], r#"{"number":99}"#).await;
+    assert!(nats.remove(&id("removed"), None).await.unwrap());
     let passing =
         Write { document: numbered(1), expect: Expect::Absent, ttl: Ttl::After(Duration::from_secs(1)) };
     nats.write(&id("expired"), passing).await.unwrap();
@@ -154,11 +158,54 @@ async fn a_sweep_leaves_what_stands_and_no_more() {
         };
         tokio::time::timeout(AGES, swept).await.expect("traces are still there");
     };
-    swept((stays.0, 5), [7, 0, 0]).await;
+    // The void message stays until there is a newer one.
+    swept((stays.0, 5), [2, 0, 0]).await;
     let newest = write(&nats, "stays", Some(stays), 6).await.unwrap().revision;
     swept((newest.0, 6), [1, 0, 0]).await;
     let again = write(&nats, "removed", None, 2).await.unwrap().revision;
     assert!(again > newest);
     assert_eq!(read(&nats, "removed").await, Some((again.0, 2)));
     write(&nats, "stays", Some(newest), 7).await.unwrap();
+}
+
+/// Also of a key that never rests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_over_goes_soon() {
+    let (_server, client, options) = with_history("b").await;
+    let nats = soon_swept(options).open().await.unwrap();
+    let mut newest = write(&nats, "a", None, 0).await.unwrap().revision;
+    let gone = async {
+        for content in 1.. {
+            newest = write(&nats, "a", Some(newest), content).await.unwrap().revision;
+            if content > 30 && messages(&client, "a").await < content / 2 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(AGES, gone).await.expect("nothing goes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_longer_than_messages_are_kept_is_told() {
+    let (_server, _client, options) = with_history("b").await;
+    let refused = options.reply_within(Duration::from_secs(60)).open().await.unwrap_err().to_string();
+    assert!(refused.contains("reply_within is 60s: make it shorter than 60s"), "{refused}");
+}
+
+/// No writer of this crate names a message that is yet to come, and none stores what is no document.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_strangers_store_harms_no_other_document() {
+    let (_server, client, options) = with_history("b").await;
+    let nats = options.open().await.unwrap();
+    let first = write(&nats, "a", None, 1).await.unwrap().revision;
+    for claim in ["Sp-After", "Sp-Over"] {
+        plant(&client, "a", &[(claim, 999_999_999_999)], r#"{"number":99}"#).await;
+    }
+    assert_eq!(read(&nats, "a").await, Some((first.0, 1)));
+    plant(&client, "b", &[], "no document").await;
+    assert!(nats.read(&id("b")).await.is_err());
+    assert_eq!(nats.list(None, 10).await.unwrap(), [id("a"), id("b")]);
+    let second = write(&nats, "a", Some(first), 2).await.unwrap().revision;
+    assert_eq!(read(&nats, "a").await, Some((second.0, 2)));
 }

@@ -11,6 +11,7 @@ use sp_sync::server::{
     Attempts, Durations, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed,
     TokenEndpoint, Users, router,
 };
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::Serve;
@@ -97,6 +98,9 @@ async fn stop(service: Service, operations: Operations) {
 /// seconds when a whole cluster is started.
 const NATS_WITHIN: Duration = Duration::from_secs(60);
 
+/// How often somebody who waits for it is told so.
+const NATS_TOLD_EVERY: Duration = Duration::from_secs(5);
+
 async fn open(options: &Serve, commits: &Durations) -> Outcome<Open> {
     match options.store() {
         BackendUrl::Memory => Ok(Open::memory()),
@@ -107,7 +111,15 @@ async fn open(options: &Serve, commits: &Durations) -> Outcome<Open> {
         BackendUrl::Nats(url) => {
             let bucket = options.login.bucket(url)?.connect_within(NATS_WITHIN);
             info!(%url, "reaching NATS");
-            Open::nats(bucket).await
+            let mut opening = std::pin::pin!(Open::nats(bucket));
+            loop {
+                match timeout(NATS_TOLD_EVERY, &mut opening).await {
+                    Ok(opened) => return opened,
+                    Err(_) => {
+                        warn!(%url, "NATS or its bucket does not answer yet: trying for a minute in all")
+                    }
+                }
+            }
         }
         other => Err(Problem::Usage(unserved(other))),
     }
