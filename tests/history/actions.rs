@@ -66,7 +66,7 @@ pub(crate) struct History {
     pub(crate) lease: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Fault {
     /// It was acknowledged and never ran to its end; at most once, and nobody was told of that.
     Lost,

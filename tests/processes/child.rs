@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use sp_sync::backend::Embedded;
-use sp_sync::client::Deliveries;
-use sp_sync::{Batch, Delivery, DocumentId, Error, Identity, Settings, SyncClient};
+use sp_sync::{Batch, DocumentId, Error, Identity, Settings, SyncClient};
 use tokio_stream::StreamExt as _;
 
+use crate::history::executing::{Work, carry_out};
 use crate::history::log::{self, Log, now};
 use crate::history::random::Random;
 use crate::{DOCUMENTS, EXECUTORS, LEASE};
+
+const WORK: Work = Work { lease: LEASE, lasting: 100, longest_ms: 8 };
 
 /// What a process is told when it is started.
 pub(crate) struct Orders<'a> {
@@ -131,7 +133,7 @@ async fn execute(clients: Vec<SyncClient>, path: &Path, life: u64, mut random: R
         for (number, executor) in EXECUTORS.into_iter().enumerate() {
             let lane = place * EXECUTORS.len() + number;
             let deliveries = client.executor(executor).subscribe();
-            working.spawn(serve(deliveries, lane, log.clone(), Random(random.next())));
+            working.spawn(carry_out(deliveries, lane, log.clone(), Random(random.next()), WORK));
         }
         let (mut notices, log) = (client.events().notices(), log.clone());
         working.spawn(async move {
@@ -141,40 +143,4 @@ async fn execute(clients: Vec<SyncClient>, path: &Path, life: u64, mut random: R
         });
     }
     working.join_all().await;
-}
-
-async fn serve(mut deliveries: Deliveries, lane: usize, log: Log, mut random: Random) {
-    while let Some(delivery) = deliveries.next().await {
-        let (id, attempt) = (delivery.id().clone(), delivery.attempt());
-        let text = ["text", "reason"].iter().find_map(|key| delivery.action().get(key)?.as_str());
-        let mut words = text.expect("a text").split('/');
-        let (writer, number) = (words.next().unwrap(), words.next().unwrap());
-        log.line(&format!("start {lane} {id} {attempt} {writer} {number} {}", now()));
-        let work = match random.below(1_000) {
-            // Longer than a lease: only renewals keep it.
-            0..2 => LEASE + LEASE / 4,
-            2..100 => Duration::from_millis(random.below(8)),
-            _ => Duration::ZERO,
-        };
-        if !work.is_zero() {
-            tokio::time::sleep(work).await;
-        }
-        log.line(&format!("end {lane} {id} {}", now()));
-        let finishing = finish(delivery, lane, log.clone());
-        // Waiting or not: the next may start before the end of this one is recorded.
-        if random.one_in(8) {
-            finishing.await;
-        } else {
-            tokio::spawn(finishing);
-        }
-    }
-}
-
-async fn finish(delivery: Delivery, lane: usize, log: Log) {
-    let (id, called) = (delivery.id().clone(), now());
-    match delivery.finish().await {
-        Ok(()) => log.line(&format!("finished {lane} {id} {called}")),
-        Err(Error::NotHeld { .. }) => log.line(&format!("lost {lane} {id}")),
-        Err(error) => panic!("{error}"),
-    }
 }

@@ -57,7 +57,7 @@ pub(crate) struct Fields {
     pub(crate) end: BTreeMap<usize, Shown>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Fault {
     /// A state lacks a value that had been acknowledged before it, or with it.
     Lost,

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sp_sync::backend::{Backend, Change};
-use sp_sync::client::{Deliveries, Notice, Notices};
-use sp_sync::{Batch, Delivery, DocumentId, Error, Identity, Settings, SyncClient};
+use sp_sync::client::{Notice, Notices};
+use sp_sync::{Batch, DocumentId, Error, Identity, Settings, SyncClient};
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt as _;
 
+use crate::history::executing::{Work, carry_out};
 use crate::history::log::{self, Log, now};
 use crate::history::random::Random;
 use crate::history::reading::AT_MOST_ONCE;
@@ -22,6 +23,8 @@ pub(crate) const EXECUTORS: [&str; 2] = ["extension", "onboarding"];
 /// Long enough for a busy machine to renew in, short beside the time that a cluster takes to elect a new leader: claims are
 /// taken over in every storm.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
+
+const WORK: Work = Work { lease: LEASE, lasting: 200, longest_ms: 30 };
 
 /// Longer than any outage here: whoever waits through it is told what became of the write, not that it took too long.
 const OUTAGE_MAX: Duration = Duration::from_secs(600);
@@ -98,7 +101,7 @@ impl Party {
             for (number, executor) in EXECUTORS.into_iter().enumerate() {
                 let lane = place * EXECUTORS.len() + number;
                 let deliveries = client.executor(executor).subscribe();
-                working.spawn(carry_out(deliveries, lane, log.clone(), Random(random.next())));
+                working.spawn(carry_out(deliveries, lane, log.clone(), Random(random.next()), WORK));
             }
         }
         working.join_all().await;
@@ -276,42 +279,5 @@ async fn report_dropped(mut notices: Notices, place: usize, log: Log) {
         if let Ok(Notice::StartedOnceAndLost { ids, .. }) = notice {
             ids.iter().for_each(|id| log.line(&format!("dropped {place} {id}")));
         }
-    }
-}
-
-async fn carry_out(mut deliveries: Deliveries, lane: usize, log: Log, mut random: Random) {
-    while let Some(delivery) = deliveries.next().await {
-        let (id, attempt) = (delivery.id().clone(), delivery.attempt());
-        let text = ["text", "reason"].iter().find_map(|key| delivery.action().get(key)?.as_str());
-        let mut words = text.expect("a text").split('/');
-        let (writer, number) = (words.next().unwrap(), words.next().unwrap());
-        log.line(&format!("start {lane} {id} {attempt} {writer} {number} {}", now()));
-        let work = match random.below(1_000) {
-            // Longer than a lease: only renewals keep it.
-            0..2 => LEASE + LEASE / 4,
-            2..200 => Duration::from_millis(random.below(30)),
-            _ => Duration::ZERO,
-        };
-        if !work.is_zero() {
-            tokio::time::sleep(work).await;
-        }
-        log.line(&format!("end {lane} {id} {}", now()));
-        let finishing = finish(delivery, lane, log.clone());
-        // Waiting or not: the next may start before the end of this one is recorded.
-        if random.one_in(8) {
-            finishing.await;
-        } else {
-            tokio::spawn(finishing);
-        }
-    }
-}
-
-async fn finish(delivery: Delivery, lane: usize, log: Log) {
-    let (id, called) = (delivery.id().clone(), now());
-    match delivery.finish().await {
-        Ok(()) => log.line(&format!("finished {lane} {id} {called}")),
-        Err(Error::NotHeld { .. }) => log.line(&format!("lost {lane} {id}")),
-        Err(Error::MaybeApplied { .. }) => log.line(&format!("unsure {lane} {id}")),
-        Err(error) => panic!("{error}"),
     }
 }

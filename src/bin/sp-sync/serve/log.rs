@@ -1,6 +1,7 @@
 //! What the server says of itself while it runs: a line each on the standard error, never with a secret.
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -15,7 +16,7 @@ pub(super) enum Level {
     Info,
     /// The same, and every request and action.
     Debug,
-    /// Everything there is.
+    /// Everything there is, also of the libraries that it is made of.
     Trace,
 }
 
@@ -30,11 +31,15 @@ impl Level {
             Self::Debug => LevelFilter::DEBUG,
             Self::Trace => LevelFilter::TRACE,
         };
+        // Libraries tell of their own doings: a lost connection to NATS is told by who lost it.
+        let said = match self {
+            Self::Trace => Targets::new().with_default(filter),
+            _ => Targets::new().with_target("sp_sync", filter),
+        };
         // Where the standard error is closed there is nobody to tell: that is no reason to end.
         let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
+        let lines = lines.with_target(false).with_ansi(false).with_max_level(filter).finish();
         // Only the first call counts, and there is one.
-        let _ = tracing::subscriber::set_global_default(
-            lines.with_target(false).with_ansi(false).with_max_level(filter).finish(),
-        );
+        let _ = tracing::subscriber::set_global_default(lines.with(said));
     }
 }
