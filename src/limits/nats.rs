@@ -80,8 +80,8 @@ pub const NATS_HEAL_PAUSE: Duration = Duration::from_secs(1);
 /// its readers; the time is counted by different clocks, and must not end too soon.
 pub const NATS_TTL_SLACK: Duration = Duration::from_secs(60);
 
-/// How long a message is kept that another came after, in a bucket with several replicas; less where the sweep comes more
-/// often. Longer than anybody waits for an answer: a process that wrote at the same time finds it, and knows that it lost.
+/// How long a message is kept that another came after, in a bucket that keeps them; less where the sweep comes more often.
+/// Longer than anybody waits for an answer: a process that wrote at the same time finds it, and knows that it lost.
 pub const NATS_SUPERSEDED_KEPT: Duration = Duration::from_secs(60);
 
 /// Such messages that one process remembers to remove; more are left to the sweep.

@@ -20,12 +20,21 @@ pub(super) struct Wanted {
     pub(super) replicas: Option<usize>,
     pub(super) storage: Storage,
     pub(super) create: bool,
+    /// Whether the server is one before 2.10, which limits nothing rightly.
+    pub(super) is_old_server: bool,
 }
 
 impl Wanted {
     /// Of a bucket that is made here.
     fn replicas(&self) -> usize {
         self.replicas.unwrap_or(NATS_REPLICAS)
+    }
+
+    /// Whether a bucket with so many replicas has no limit of messages for a key. With several any message may be the one
+    /// that stands. With one the newest is, and one is enough; but servers before 2.10 that are started again read their
+    /// files in the order of their names, `10` before `9`, and may then remove newer messages for older ones.
+    const fn keeps_all(&self, replicas: usize) -> bool {
+        replicas > 1 || self.is_old_server
     }
 
     /// The bucket's settings where it is made here, or is as it should be.
@@ -70,8 +79,7 @@ fn republish(names: &Names) -> Republish {
     Republish { src: names.republish_source(), dest: names.republish_destination(), headers_only: false }
 }
 
-/// Whether a message that is stored may be void, see [`chain`](super::chain): a bucket with several replicas keeps all
-/// messages of a key for it, and one that had several does so still.
+/// Whether a bucket keeps all messages of a key, and one that is stored may be void; see [`chain`](super::chain).
 pub(super) const fn is_chained(config: &Config) -> bool {
     config.max_msgs_per_subject != 1
 }
@@ -97,7 +105,7 @@ pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Stream, Opening
     };
     let stream = found.map_err(|failure| cause(failure, &doing(), wanted))?;
     let replicas = wanted.replicas.unwrap_or(stream.config.num_replicas);
-    let keeps_all = replicas > 1 || stream.config.max_msgs_per_subject == UNLIMITED;
+    let keeps_all = wanted.keeps_all(replicas) || stream.config.max_msgs_per_subject == UNLIMITED;
     let mut config = wanted.config(&core.names, keeps_all);
     config.num_replicas = replicas;
     let differences = differences(&stream.config, &config, &core.names);
@@ -118,7 +126,7 @@ pub(super) enum Opening {
 }
 
 async fn make(core: &Core, wanted: &Wanted) -> Result<Stream, Failure> {
-    let config = request(&wanted.config(&core.names, wanted.replicas() > 1))?;
+    let config = request(&wanted.config(&core.names, wanted.keeps_all(wanted.replicas())))?;
     let path = format!("STREAM.CREATE.{}", core.names.stream());
     match core.ask(&path, config, core.link.deadline()).await {
         // Somebody else made it meanwhile, with other settings: they are told apart below.
@@ -162,7 +170,7 @@ fn cause(failure: Failure, doing: &str, wanted: &Wanted) -> Opening {
 /// How to make the bucket by hand.
 fn missing(names: &Names, wanted: &Wanted) -> String {
     let (replicas, storage) = (wanted.replicas(), storage(wanted.storage));
-    let made = if replicas > 1 {
+    let made = if wanted.keeps_all(replicas) {
         format!(
             "nats stream add {} --subjects '$KV.{}.>' --max-msgs-per-subject=-1 --discard new --defaults",
             names.stream(),
@@ -199,12 +207,12 @@ fn differences(found: &Config, wanted: &Config, names: &Names) -> Vec<String> {
         &history,
         &format!("--max-msgs-per-subject={history}"),
     );
-    if is_chained(ours) {
+    if ours.num_replicas > 1 {
         // Replicas would refuse to store what the leader has let through, and may come to differ.
         for (field, found, option) in
             [("max_bytes", its.max_bytes, "--max-bytes -1"), ("max_msgs", its.max_msgs, "--max-msgs -1")]
         {
-            tell(found > 0, field, &found.to_string(), "-1 with several replicas", option);
+            tell(found > 0, field, &found.to_string(), "-1", option);
         }
     }
     let (replicas, wanted) = (its.num_replicas.to_string(), ours.num_replicas.to_string());
@@ -228,7 +236,7 @@ fn differences(found: &Config, wanted: &Config, names: &Names) -> Vec<String> {
         (its.storage != ours.storage, "storage", its.storage.as_str(), ours.storage.as_str()),
         (its.retention != ours.retention, "retention", its.retention.as_str(), "limits"),
         (its.sealed, "sealed", "true", "false"),
-        (its.deny_delete && !ours.deny_delete, "deny_delete", "true", "false with several replicas"),
+        (its.deny_delete && !ours.deny_delete, "deny_delete", "true", "false"),
         (!its.subjects.contains(&ours.subjects[0]), "subjects", subjects.as_str(), ours.subjects[0].as_str()),
     ] {
         if differs {

@@ -1,4 +1,4 @@
-//! Which messages of a key hold, where several servers keep the bucket.
+//! Which messages of a key hold, where the bucket keeps all of them: where several servers keep it, or old ones.
 //!
 //! A server alone compares and stores in one step. In a cluster the leader compares before it proposes a message to the
 //! replicas, so several messages that expect the same may be on their way at once, and all are stored. What a replica
@@ -15,7 +15,8 @@
 //! found from the greatest number that is named, without what came before it. Two things keep all that comes after it in
 //! the bucket:
 //!
-//! * The bucket has no limit of messages for a key: a server of 2.9 that is started again may remove newer ones for older.
+//! * The bucket has no limit of messages for a key: a server before 2.10 that is started again may remove newer ones for
+//!   older.
 //!   Whoever wrote what stands removes what it stood on, and a void message that it knew of, some time later: longer than
 //!   anybody waits for an answer ([`superseded`](super::superseded)).
 //! * The sweep removes what they left, and marks, only when nothing was written for an interval.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt as _;
 
-use super::api::{self, Acknowledged, LastBySubject, NextBySubject, Read};
+use super::api::{self, Acknowledged, Config, LastBySubject, NextBySubject, Read};
 use super::bucket;
 use super::chain::Claim;
 use super::clock::Clock;
@@ -31,8 +31,10 @@ pub(super) struct Core {
     pub(super) hub: Arc<Hub>,
     pub(super) turns: Turns,
     pub(super) superseded: Superseded,
-    /// Whether a stored message may be void, as where several servers keep the bucket; see [`chain`].
+    /// Whether the bucket keeps all messages of a key, and a stored one may be void; see [`chain`](super::chain).
     pub(super) is_chained: AtomicBool,
+    /// Whether several servers keep the bucket: then what a write expects is not compared where it is stored.
+    pub(super) is_replicated: AtomicBool,
     /// Whether single messages may be deleted.
     pub(super) deletes: AtomicBool,
     /// Whether the server removes messages by itself when told so. Otherwise a sweep does.
@@ -42,6 +44,16 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn is_chained(&self) -> bool {
         self.is_chained.load(Relaxed)
+    }
+
+    pub(super) fn is_replicated(&self) -> bool {
+        self.is_replicated.load(Relaxed)
+    }
+
+    /// Takes over what follows from the bucket's settings.
+    pub(super) fn follow(&self, config: &Config) {
+        self.is_chained.store(bucket::is_chained(config), Relaxed);
+        self.is_replicated.store(config.num_replicas > 1, Relaxed);
     }
 
     /// One request of JetStream's interface.
@@ -241,9 +253,9 @@ impl Core {
         Err(match failure.code() {
             Some(code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_UNNAMED) => Failure::Conflict,
             // Another write of the key is on its way, and nobody can tell yet what the newest will be.
-            Some(code::LAST_SEQUENCE_NOT_READY) if self.is_chained() => Failure::Conflict,
+            Some(code::LAST_SEQUENCE_NOT_READY) if self.is_replicated() => Failure::Conflict,
             // Only this replica could not; the others may have.
-            Some(code::STORE_FAILED | code::SEQUENCE_NOT_MATCHED) if self.is_chained() => {
+            Some(code::STORE_FAILED | code::SEQUENCE_NOT_MATCHED) if self.is_replicated() => {
                 Failure::Unanswered(
                     "the stream's leader could not store it: is its disk full, or the bucket?",
                 )

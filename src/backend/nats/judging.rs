@@ -107,7 +107,7 @@ impl Core {
         payload: Vec<u8>,
     ) -> Result<u64, Failure> {
         let seq = self.publish(key, Some(headers), payload, self.link.deadline()).await?;
-        if self.is_chained() {
+        if self.is_replicated() {
             self.holds(key, basis, seq).await?;
         }
         Ok(seq)

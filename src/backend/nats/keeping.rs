@@ -1,7 +1,6 @@
 //! What is done without being asked: telling of expiry, healing after losses, looking now and then, and sweeping.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -123,7 +122,7 @@ async fn checks(core: Arc<Core>, mut created: String) {
         }
         newest_seq = stream.state.last_seq;
         // Somebody may have raised the number of its replicas, and its history with it.
-        core.is_chained.store(bucket::is_chained(&stream.config), Relaxed);
+        core.follow(&stream.config);
         let watched = core.hub.watched();
         if checked_seq == Some(stream.state.last_seq) || watched.is_empty() {
             continue;

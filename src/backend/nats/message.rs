@@ -88,9 +88,9 @@ impl Times {
 /// One server compares the sequence and stores the message in one step, also where nothing stands (0). In a cluster
 /// that a subject has no message yet is compared where the replicas store, which must refuse nothing; see
 /// [`chain`](super::chain).
-fn standing_on(basis: Basis, is_chained: bool) -> HeaderMap {
+fn standing_on(basis: Basis, is_replicated: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if basis.tail > 0 || !is_chained {
+    if basis.tail > 0 || !is_replicated {
         headers.insert(EXPECTED, basis.tail.to_string());
     }
     match basis.claim {
@@ -102,8 +102,8 @@ fn standing_on(basis: Basis, is_chained: bool) -> HeaderMap {
 }
 
 /// Headers of a document.
-pub(super) fn of_document(basis: Basis, is_chained: bool, times: Times) -> HeaderMap {
-    let mut headers = standing_on(basis, is_chained);
+pub(super) fn of_document(basis: Basis, is_replicated: bool, times: Times) -> HeaderMap {
+    let mut headers = standing_on(basis, is_replicated);
     let named = [(CREATED, times.created), (WRITTEN, times.written), (EXPIRES, times.expires)];
     for (name, time) in named.into_iter().filter_map(|(name, time)| Some((name, time?))) {
         headers.insert(name, time.0.to_string());
@@ -118,16 +118,16 @@ pub(super) fn let_end(headers: &mut HeaderMap, expires: BackendTime, now: Backen
 }
 
 /// Headers of the mark that a document was removed.
-pub(super) fn of_removal(basis: Basis, is_chained: bool, now: BackendTime) -> HeaderMap {
-    let mut headers = standing_on(basis, is_chained);
+pub(super) fn of_removal(basis: Basis, is_replicated: bool, now: BackendTime) -> HeaderMap {
+    let mut headers = standing_on(basis, is_replicated);
     headers.insert(OPERATION, "DEL");
     headers.insert(WRITTEN, now.0.to_string());
     headers
 }
 
 /// Headers of a turn that is taken by whoever comes first.
-pub(super) fn of_turn(basis: Basis, is_chained: bool) -> HeaderMap {
-    standing_on(basis, is_chained)
+pub(super) fn of_turn(basis: Basis, is_replicated: bool) -> HeaderMap {
+    standing_on(basis, is_replicated)
 }
 
 /// What headers say, the value apart.

@@ -19,16 +19,17 @@
 //!
 //! * **Durable** means stored by a majority of the bucket's replicas before the caller hears of it; with one replica, by
 //!   that server, which writes to its disk at once and syncs it every two minutes unless its `sync_interval` says otherwise.
-//! * **Conditional writes.** The revision is the sequence of the message that stands. With one replica the server compares it and
-//!   stores in one step. A cluster does not: the leader compares, and several messages that expect the same may be stored
-//!   after it did. So each says what it stands on (`Sp-After`, `Sp-Over`), and of rivals the one that is stored first holds;
-//!   the others are void for good, and every reader passes over them. A write answers when it is known to hold. A write
-//!   whose answer did not come is [`BackendError::Unknown`]; one that found no leader, no room or no permission stored
-//!   nothing and says so.
-//! * **The price of several replicas.** A document that this process watches is read and written with one request each, as with
-//!   one replica, for the servers repeat what is written. Of another a read takes two, and a write one more than with one
-//!   replica. What a write came after is kept for a minute, then its writer removes it, one small request more each; what
-//!   writers that died left behind goes when a key has rested for a sweep's interval.
+//! * **Conditional writes.** The revision is the sequence of the message that stands. One server compares it and stores in one step.
+//!   A cluster does not: the leader compares, and several messages that expect the same may be stored after it did. So each
+//!   says what it stands on (`Sp-After`, `Sp-Over`), and of rivals the one that is stored first holds; the others are void for
+//!   good, and every reader passes over them. A write answers when it is known to hold. A write whose answer did not come is
+//!   [`BackendError::Unknown`]; one that found no leader, no room or no permission stored nothing and says so.
+//! * **What was written over** is kept for a minute, then its writer removes it, one small request more each; what writers
+//!   that died left behind goes when a key has rested for a sweep's interval. A document that this process watches is read
+//!   and written with one request each, for the servers repeat what is written; of another a read takes two, and a write
+//!   to several replicas one more. All this is so where the bucket has several replicas, and over servers before 2.10, which enforce a limit of
+//!   messages per key on the wrong ones after they were killed: documents were lost. A bucket of one replica over a later
+//!   server keeps one message per key and needs none of it.
 //! * **Reads** ask the stream's leader. They are never older than what this process was told before, and never older than
 //!   an acknowledged write of another, with one exception: a leader that was cut off from the others does not notice for
 //!   some seconds, and shows those who are cut off with it the past. It takes no writes then.

@@ -42,16 +42,19 @@ impl Nats {
             turns: Turns::default(),
             superseded: Superseded::new(kept),
             is_chained: AtomicBool::new(false),
+            is_replicated: AtomicBool::new(false),
             deletes: AtomicBool::new(false),
             ends_messages: AtomicBool::new(false),
         });
-        let wanted = Wanted { replicas: options.replicas, storage: options.storage, create: options.create };
+        let is_old_server = !core.link.client().is_server_compatible(2, 10, 0);
+        let NatsOptions { replicas, storage, create, .. } = options;
+        let wanted = Wanted { replicas, storage, create, is_old_server };
         let stream = bucket_of(&core, &wanted, deadline).await?;
         let is_chained = bucket::is_chained(&stream.config);
         if is_chained {
             check_waits(&options, kept)?;
         }
-        core.is_chained.store(is_chained, Relaxed);
+        core.follow(&stream.config);
         core.deletes.store(!stream.config.deny_delete, Relaxed);
         // A message that goes by itself would uncover one before it.
         core.ends_messages.store(stream.config.allow_msg_ttl && !is_chained, Relaxed);
@@ -70,9 +73,9 @@ fn check_waits(options: &NatsOptions, kept: Duration) -> Result<(), BackendError
     Err(BackendError::Fatal {
         doing: format!("opening the bucket `{}`", options.bucket),
         why: format!(
-            "it has several replicas, and reply_within is {:?}: make it shorter than {NATS_SUPERSEDED_KEPT:?} and than \
-             sweep_interval, {:?}",
-            options.reply_within, options.sweep_interval
+            "reply_within is {:?}: make it shorter than {kept:?}, for so long it keeps what was written over (sweep_interval, \
+             {NATS_SUPERSEDED_KEPT:?} at most)",
+            options.reply_within
         ),
         source: None,
     })

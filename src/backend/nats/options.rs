@@ -170,8 +170,9 @@ impl NatsOptions {
     }
 
     /// For the answer to a request: 5 s unless told. Too little leaves more writes in doubt while the cluster elects a
-    /// new leader; too much keeps their callers waiting for one that does not come. With several replicas it has to be
-    /// shorter than a minute, and than [`sweep_interval`](Self::sweep_interval).
+    /// new leader; too much keeps their callers waiting for one that does not come. Where the bucket has several replicas, or
+    /// the server is one before 2.10, it has to be shorter than a minute, and than
+    /// [`sweep_interval`](Self::sweep_interval).
     pub const fn reply_within(mut self, within: Duration) -> Self {
         self.reply_within = within;
         self

@@ -1,4 +1,5 @@
-//! Removing messages that others came after, where the bucket has no limit of messages for a key.
+//! Removing messages that others came after, where the bucket has no limit of messages for a key; see
+//! [`chain`](super::chain).
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;

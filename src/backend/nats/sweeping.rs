@@ -53,7 +53,7 @@ async fn take_turn(core: &Core, interval: Duration) -> Result<bool, Failure> {
     }
     let (claim, tail) = last.map_or((Claim::Over(0), 0), |(raw, tail)| (Claim::After(raw.seq), tail));
     let basis = Basis { claim, tail };
-    let headers = message::of_turn(basis, core.is_chained());
+    let headers = message::of_turn(basis, core.is_replicated());
     match core.publish_on(SWEEP, basis, headers, Vec::new()).await {
         Ok(_) => {
             core.leave_behind(basis);

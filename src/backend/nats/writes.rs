@@ -36,7 +36,7 @@ pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Writt
         };
         let times = Times { created: created.or(Some(now)), written: Some(now), expires };
         core.hub.write_begins(key, &write.document);
-        let mut headers = message::of_document(basis, core.is_chained(), times);
+        let mut headers = message::of_document(basis, core.is_replicated(), times);
         if let Some(expires) = expires.filter(|_| core.ends_messages.load(Relaxed)) {
             message::let_end(&mut headers, expires, now);
         }
@@ -68,7 +68,7 @@ pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Writt
 
 /// Waits until no other write of this process is on its way to the key, where that matters.
 async fn turn<'a>(core: &'a Core, key: &'a Key, doing: &str) -> Result<Option<MyTurn<'a>>, BackendError> {
-    if !core.is_chained() {
+    if !core.is_replicated() {
         return Ok(None);
     }
     let turn = timeout_at(core.link.deadline(), core.turns.take(key.as_str())).await;
@@ -106,7 +106,7 @@ async fn before(
             let found = match known {
                 Some(known) if known.alive(now).is_none() => known,
                 // In a cluster nobody compares that a key has no message yet, and a void one would be its newest.
-                None if attempt == 0 && !core.is_chained() => Found::default(),
+                None if attempt == 0 && !core.is_replicated() => Found::default(),
                 _ => core.read(key).await?,
             };
             match found.alive(now) {
@@ -146,7 +146,7 @@ pub(super) async fn mark_removed(core: &Core, key: &Key, basis: Basis) -> Result
 }
 
 async fn put_mark(core: &Core, key: &Key, basis: Basis) -> Result<bool, BackendError> {
-    let headers = message::of_removal(basis, core.is_chained(), core.clock.now());
+    let headers = message::of_removal(basis, core.is_replicated(), core.clock.now());
     match core.publish_on(key.as_str(), basis, headers, Vec::new()).await {
         Ok(seq) => {
             let state = Found { seq, is_document: false, tail: seq, stored: None };

@@ -1,9 +1,11 @@
 //! Answers that are lost, and what a client makes of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use sp_sync::backend::{Backend as _, BackendError, Nats};
+use sp_sync::backend::{Backend as _, BackendError, Expect, Nats, Ttl, Write};
+use sp_sync::document::Document;
 use sp_sync::{Identity, SyncClient};
 
 use super::wire::Wire;
@@ -116,4 +118,44 @@ async fn what_closing_cuts_short_is_unknown() {
         }
     }
     assert!(in_doubt + refused > 0, "nothing was on its way");
+}
+
+/// Servers before 2.10 read their files back in the order of their names, `10` before `9`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_at_its_tenth_file_loses_nothing() {
+    let mut server = Server::start().await;
+    let nats = bucket(&server, "b").open().await.unwrap();
+    let tenth = server.folder().join("store/jetstream/$G/streams/KV_b/msgs/10.blk");
+    let filled = |content: u64| {
+        let fields = json!({ "number": content, "filling": "x".repeat(15_000) });
+        Arc::new(Document::from_json(&fields.to_string()).unwrap())
+    };
+    let mut writing = tokio::task::JoinSet::new();
+    for place in 0..50 {
+        let (nats, tenth) = (nats.clone(), tenth.clone());
+        writing.spawn(async move {
+            let (name, mut expect) = (id(&format!("document-{place}")), Expect::Absent);
+            // Some more of each, so that what one is written over lies in the ninth file and it in the tenth.
+            let (mut content, mut more) = (0, 1 + place % 4);
+            while more > 0 {
+                let write = Write { document: filled(content), expect, ttl: Ttl::Keep };
+                expect = Expect::Revision(nats.write(&name, write).await.unwrap().revision);
+                content += 1;
+                more -= u64::from(tenth.exists());
+            }
+            (name, expect)
+        });
+    }
+    let written = writing.join_all().await;
+    server.kill();
+    server.restart().await;
+    for (name, expect) in written {
+        let found = loop {
+            match nats.read(&name).await {
+                Ok(found) => break found,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        };
+        assert_eq!(found.map(|found| Expect::Revision(found.revision)), Some(expect), "{name}");
+    }
 }

@@ -18,7 +18,8 @@ async fn messages(client: &async_nats::Client, subject: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn expired_documents_and_old_marks_go() {
     let server = Server::start().await;
-    let nats = bucket(&server, "b").sweep_interval(Duration::from_secs(1)).open().await.unwrap();
+    let options = bucket(&server, "b").sweep_interval(Duration::from_secs(2));
+    let nats = options.reply_within(Duration::from_millis(1_900)).open().await.unwrap();
     let client = async_nats::connect(server.url()).await.unwrap();
     let passing =
         Write { document: numbered(1), expect: Expect::Absent, ttl: Ttl::After(Duration::from_secs(1)) };
@@ -44,7 +45,7 @@ async fn expired_documents_and_old_marks_go() {
     };
     tokio::time::timeout(AGES, gone).await.expect("they are still there");
     // Sweeps go on, and leave these.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(nats.read(&id("made-anew")).await.unwrap().unwrap().revision, anew.revision);
     assert_eq!(nats.read(&id("stays")).await.unwrap().unwrap().revision, stays.revision);
     let again = write(&nats, "removed", None, 3).await.unwrap();

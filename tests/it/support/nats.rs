@@ -83,6 +83,13 @@ impl Server {
         self.port
     }
 
+    /// Major and minor number of the running server.
+    pub(crate) fn version(&self) -> (u64, u64) {
+        let page = self.get("/varz").expect("it runs");
+        let mut numbers = page["version"].as_str().unwrap().split('.').map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
