@@ -52,7 +52,7 @@
 //! # Permissions
 //!
 //! A client publishes to `$KV.<bucket>.>`, `$JS.API.STREAM.INFO.KV_<bucket>`, `$JS.API.STREAM.MSG.GET.KV_<bucket>`,
-//! `$JS.API.STREAM.PURGE.KV_<bucket>` (`$JS.API.STREAM.MSG.DELETE.KV_<bucket>` where it has several replicas),
+//! `$JS.API.STREAM.MSG.DELETE.KV_<bucket>` (`$JS.API.STREAM.PURGE.KV_<bucket>` where it keeps one message per key),
 //! `$JS.API.CONSUMER.*.KV_<bucket>.>` and `$JS.API.CONSUMER.*.KV_<bucket>`, `$JS.API.CONSUMER.MSG.NEXT.KV_<bucket>.*`, and where
 //! it may make the bucket, `$JS.API.STREAM.CREATE.KV_<bucket>`. It subscribes to `sp.kv.<bucket>.>` and `_INBOX.>`.
 

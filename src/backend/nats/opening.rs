@@ -49,10 +49,13 @@ impl Nats {
         let is_old_server = !core.link.client().is_server_compatible(2, 10, 0);
         let NatsOptions { replicas, storage, create, .. } = options;
         let wanted = Wanted { replicas, storage, create, is_old_server };
-        let stream = bucket_of(&core, &wanted, deadline).await?;
+        let (stream, may_write) = bucket_of(&core, &wanted, deadline).await?;
         let is_chained = bucket::is_chained(&stream.config);
         if is_chained {
             check_waits(&options, kept)?;
+            if may_write {
+                check_deleting(&core).await?;
+            }
         }
         core.follow(&stream.config);
         core.deletes.store(!stream.config.deny_delete, Relaxed);
@@ -81,15 +84,27 @@ fn check_waits(options: &NatsOptions, kept: Duration) -> Result<(), BackendError
     })
 }
 
-/// Finds or makes the bucket, trying again until `deadline` what may work a moment later.
-async fn bucket_of(core: &Core, wanted: &Wanted, deadline: Instant) -> Result<Stream, BackendError> {
+/// Whoever writes removes what was written over, or the bucket grows without end.
+async fn check_deleting(core: &Core) -> Result<(), BackendError> {
+    match core.ask_to_delete(0).await {
+        Err(failure @ Failure::Denied(_)) => {
+            Err(failure.of_read(&format!("opening the bucket `{}`", core.names.bucket())))
+        }
+        // There is no such message: it may be asked for.
+        _ => Ok(()),
+    }
+}
+
+/// Finds or makes the bucket, trying again until `deadline` what may work a moment later; and answers whether this client may
+/// write.
+async fn bucket_of(core: &Core, wanted: &Wanted, deadline: Instant) -> Result<(Stream, bool), BackendError> {
     loop {
         let opened = match bucket::open(core, wanted).await {
-            Ok(stream) => set_clock(core).await.map(|()| stream),
+            Ok(stream) => set_clock(core).await.map(|may_write| (stream, may_write)),
             Err(opening) => Err(opening),
         };
         let error = match opened {
-            Ok(stream) => return Ok(stream),
+            Ok(found) => return Ok(found),
             Err(Opening::Never(error)) => return Err(error),
             Err(Opening::Later(error)) => error,
         };
@@ -102,9 +117,10 @@ async fn bucket_of(core: &Core, wanted: &Wanted, deadline: Instant) -> Result<St
 }
 
 /// The first write: it shows that the bucket has a leader. Who may not write goes by the local clock.
-async fn set_clock(core: &Core) -> Result<(), Opening> {
+async fn set_clock(core: &Core) -> Result<bool, Opening> {
     match core.set_clock().await {
-        Ok(()) | Err(Failure::Denied(_)) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(Failure::Denied(_)) => Ok(false),
         Err(failure) => {
             let passes = failure.passes();
             let error = failure.of_read(&format!("opening the bucket `{}`", core.names.bucket()));

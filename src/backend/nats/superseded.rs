@@ -93,9 +93,7 @@ impl Core {
         if !self.deletes.load(Relaxed) {
             return Ok(());
         }
-        let path = format!("STREAM.MSG.DELETE.{}", self.names.stream());
-        let payload = request(&Delete { seq, no_erase: true })?;
-        match self.ask::<Done>(&path, payload, self.link.deadline()).await {
+        match self.ask_to_delete(seq).await {
             // It has gone already: another process was quicker.
             Ok(Done {}) | Err(Failure::Refused(_)) => Ok(()),
             Err(Failure::Denied(_)) => {
@@ -104,5 +102,11 @@ impl Core {
             }
             Err(failure) => Err(failure),
         }
+    }
+    /// The bare request.
+    pub(super) async fn ask_to_delete(&self, seq: u64) -> Result<Done, Failure> {
+        let path = format!("STREAM.MSG.DELETE.{}", self.names.stream());
+        let payload = request(&Delete { seq, no_erase: true })?;
+        self.ask(&path, payload, self.link.deadline()).await
     }
 }

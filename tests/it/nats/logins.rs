@@ -179,7 +179,10 @@ async fn permissions() {
         "authorization { users: [
             { user: all, password: x },
             { user: reader, password: x, permissions: { publish: [\"$JS.API.>\"], subscribe: [\"_INBOX.>\", \"sp.kv.>\"] } },
-            { user: deaf, password: x, permissions: { publish: [\">\"], subscribe: [\"_INBOX.>\"] } }
+            { user: deaf, password: x, permissions: { publish: [\">\"], subscribe: [\"_INBOX.>\"] } },
+            { user: keeper, password: x, permissions: {
+                publish: { allow: [\">\"], deny: [\"$JS.API.STREAM.MSG.DELETE.>\"] }
+            } }
         ] }",
     )
     .await;
@@ -194,6 +197,12 @@ async fn permissions() {
     assert_eq!(super::next(&mut watch).await, Some(1));
     write(&all, "a", Some(made.revision), 2).await.unwrap();
     assert_eq!(super::next(&mut watch).await, Some(2));
+    // Over servers before 2.10 whoever writes has to remove what was written over.
+    let keeper = of("keeper").open().await;
+    if server.version() < (2, 10) {
+        let told = keeper.unwrap_err().to_string();
+        assert!(told.contains("$JS.API.STREAM.MSG.DELETE.KV_b") && told.contains("allow it"), "{told}");
+    }
     let deaf = of("deaf").open().await.unwrap();
     let mut watch = deaf.watch(&id("a")).await.unwrap();
     let ends = async {

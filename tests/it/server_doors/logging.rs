@@ -52,7 +52,8 @@ async fn who_is_refused_is_named_with_the_reason_and_without_a_secret() {
         [
             &*format!("INFO started url=\"{url}\""),
             "INFO token refused peer=127.0.0.1 connection=0 status=401 code=20101 \
-             reason=\"the access token is not a token of three parts\"",
+             reason=\"the access token is not a token of three parts; an SP token is exchanged for one at the token \
+             endpoint (base_uri)\"",
             "INFO login refused door=\"token endpoint\" peer=127.0.0.1 status=401 code=20003 \
              reason=\"no credentials, or none that are known\"",
             "INFO login refused door=\"REST\" peer=127.0.0.1 status=401 code=20003 \

@@ -16,7 +16,7 @@ pub(super) enum Level {
     Info,
     /// The same, and every request and action.
     Debug,
-    /// Everything there is, also of the libraries that it is made of.
+    /// Everything there is.
     Trace,
 }
 
@@ -31,10 +31,10 @@ impl Level {
             Self::Debug => LevelFilter::DEBUG,
             Self::Trace => LevelFilter::TRACE,
         };
-        // Libraries tell of their own doings: a lost connection to NATS is told by who lost it.
+        // What becomes of a connection to NATS is told by who works with it.
         let said = match self {
             Self::Trace => Targets::new().with_default(filter),
-            _ => Targets::new().with_target("sp_sync", filter),
+            _ => Targets::new().with_default(filter).with_target("async_nats", LevelFilter::OFF),
         };
         // Where the standard error is closed there is nobody to tell: that is no reason to end.
         let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
