@@ -10,8 +10,8 @@ use super::options::Storage;
 use crate::backend::BackendError;
 use crate::limits::NATS_REPLICAS;
 
-/// JetStream's word for no limit.
-const UNLIMITED: i64 = -1;
+/// As good as no limit. With JetStream's own word for that, -1, it would be no key-value bucket to other clients.
+const UNLIMITED: i64 = 1_000_000_000;
 
 /// What a bucket has to be like.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ fn missing(names: &Names, wanted: &Wanted) -> String {
     let (replicas, storage) = (wanted.replicas(), storage(wanted.storage));
     let made = if wanted.keeps_all(replicas) {
         format!(
-            "nats stream add {} --subjects '$KV.{}.>' --max-msgs-per-subject=-1 --discard new --defaults",
+            "nats stream add {} --subjects '$KV.{}.>' --max-msgs-per-subject={UNLIMITED} --discard new --defaults",
             names.stream(),
             names.bucket()
         )

@@ -30,10 +30,13 @@ async fn many_make_the_bucket_at_once() {
     let config = &stream(&server, "many")["config"];
     // Servers before 2.10 do not enforce a limit rightly.
     let is_old = server.version() < (2, 10);
-    assert_eq!(config["max_msgs_per_subject"], if is_old { -1 } else { 1 });
+    assert_eq!(config["max_msgs_per_subject"], if is_old { 1_000_000_000 } else { 1 });
     assert_eq!(config["discard"], "new");
     assert_eq!(config["deny_delete"].as_bool().unwrap_or_default(), !is_old);
     assert_eq!(config["republish"]["src"], "$KV.many.*");
+    // It is a key-value bucket to others too.
+    let client = async_nats::connect(server.url()).await.unwrap();
+    async_nats::jetstream::new(client).get_key_value("many").await.unwrap();
 }
 
 #[tokio::test]
@@ -50,7 +53,7 @@ async fn a_bucket_with_other_settings_is_refused_with_the_command_that_mends_it(
         "discard":"new","deny_delete":true,"allow_rollup_hdrs":true,"retention":"limits","storage":"file","num_replicas":1}"#;
     client.request("$JS.API.STREAM.CREATE.KV_other", config.into()).await.unwrap();
     let told = refused(bucket(&server, "other")).await.to_string();
-    let limit = if server.version() < (2, 10) { -1 } else { 1 };
+    let limit = if server.version() < (2, 10) { 1_000_000_000 } else { 1 };
     let history = format!(
         "history (max_msgs_per_subject) is 5, wanted is {limit}: run `nats stream edit KV_other \
          --max-msgs-per-subject={limit}`"

@@ -13,7 +13,7 @@ pub(super) async fn with_history(name: &str) -> (Server, async_nats::Client, Nat
     let server = Server::start().await;
     let client = async_nats::connect(server.url()).await.unwrap();
     let config = serde_json::json!({
-        "name": format!("KV_{name}"), "subjects": [format!("$KV.{name}.>")], "max_msgs_per_subject": -1,
+        "name": format!("KV_{name}"), "subjects": [format!("$KV.{name}.>")], "max_msgs_per_subject": 1_000_000_000,
         "discard": "new", "retention": "limits", "storage": "file", "num_replicas": 1, "allow_rollup_hdrs": true,
         "republish": {
             "src": format!("$KV.{name}.*"),
