@@ -18,7 +18,7 @@ use crate::nats::{self, Cluster};
 use crate::party::{EXECUTORS, LEASE, Party, document, seen};
 use crate::record::{self, Calls};
 use crate::wire::{Wire, free_port};
-use crate::{DOCUMENTS, PATIENCE};
+use crate::{DOCUMENTS, PATIENCE, STREAM};
 
 /// Processes that serve documents to clients from afar.
 pub(crate) const SERVICES: usize = 2;
@@ -298,6 +298,25 @@ impl Arena {
             record::puts(&path, number, &mut fields);
         }
         fields
+    }
+
+    /// What every document shows while each server leads. Whoever leads shows its own copy.
+    pub(crate) fn shown_by_each(&mut self) -> Vec<BTreeMap<usize, Shown>> {
+        let (mut shown, since) = (BTreeMap::new(), Instant::now());
+        while shown.len() < self.cluster.servers.len() {
+            assert!(since.elapsed() < PATIENCE, "not all servers have led: {:?}", self.directory);
+            self.wait_until_whole();
+            let leader = self.cluster.leader_of(STREAM);
+            let party = self.runtime.block_on(self.party());
+            let end = self.runtime.block_on(end(&*party.store, DOCUMENTS));
+            if let (Some(leader), Some((end, _))) = (leader, end)
+                && self.cluster.leader_of(STREAM) == Some(leader)
+            {
+                shown.entry(leader).or_insert(end);
+            }
+            self.runtime.block_on(self.cluster.step_down(STREAM));
+        }
+        shown.into_values().collect()
     }
 
     fn writers(&self) -> u64 {

@@ -278,6 +278,14 @@ impl Cluster {
             && (self.servers.len() == 1 || self.servers.iter().find_map(led).is_some_and(followed))
     }
 
+    /// Has another server lead a stream, where there is one.
+    pub(crate) async fn step_down(&self, stream: &str) {
+        let client = async_nats::connect(self.servers[0].url()).await.unwrap();
+        let path = format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}");
+        // It may be leaderless just now: whoever asks looks who leads.
+        let _ = client.request(path, "".into()).await;
+    }
+
     /// What each server has of a stream: how many messages, and the sequence of the last. In a cluster in good health all have
     /// the same once nothing is written any more.
     pub(crate) fn copies_of(&self, stream: &str) -> Vec<Option<(u64, u64)>> {
