@@ -35,7 +35,6 @@ pub fn run(report: &mut Report) {
 async fn measure() -> Turns {
     let server = Server::start().await;
     let places = pair::Places::reach(&server.url(), "ours").await;
-    let _made = pair::Places::reach(&server.url(), "naive").await;
     let naive = naive::Places::reach(&server.url(), "naive").await;
     let client = async |nats, who| open(nats, "batch", who, data(DOCUMENT_BYTES), pair::settings()).await;
     let backend = client(places.extension.clone(), "backend").await;

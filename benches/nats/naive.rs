@@ -18,8 +18,15 @@ pub struct Places {
 }
 
 impl Places {
-    /// The bucket must be there: with server 2.9 the client crate cannot make one.
+    /// An ordinary bucket, of one message per key, made as a stream: with server 2.9 the client crate cannot make one.
     pub async fn reach(url: &str, bucket: &str) -> Self {
+        let config = json!({
+            "name": format!("KV_{bucket}"), "subjects": [format!("$KV.{bucket}.>")], "max_msgs_per_subject": 1,
+            "discard": "new", "retention": "limits", "storage": "file", "num_replicas": 1, "deny_delete": true,
+        });
+        let client = async_nats::connect(url).await.expect("the server is up");
+        let path = format!("$JS.API.STREAM.CREATE.KV_{bucket}");
+        client.request(path, config.to_string().into()).await.expect("the server has JetStream");
         let store = async || {
             let client = async_nats::connect(url).await.expect("the server is up");
             jetstream::new(client).get_key_value(bucket).await.expect("the bucket is there")

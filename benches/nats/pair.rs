@@ -1,9 +1,14 @@
 //! The parties of this crate, each over a connection of its own.
 
+use std::time::Duration;
+
 use sp_sync::Settings;
 use sp_sync::backend::Nats;
 
 use super::stage::{Pair, data, open};
+
+/// How long what is written over is kept.
+pub const KEPT: Duration = Duration::from_secs(1);
 
 pub struct Places {
     pub page: Nats,
@@ -12,8 +17,10 @@ pub struct Places {
 
 impl Places {
     pub async fn reach(url: &str, bucket: &str) -> Self {
-        let nats =
-            async || Nats::options().server(url).bucket(bucket).open().await.expect("the server is up");
+        // What is written over is removed a second later, so that it can be waited for.
+        let options = Nats::options().server(url).bucket(bucket).sweep_interval(KEPT);
+        let options = options.reply_within(KEPT - Duration::from_millis(100));
+        let nats = async || options.clone().open().await.expect("the server is up");
         Self { page: nats().await, extension: nats().await }
     }
 }

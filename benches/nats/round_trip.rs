@@ -28,7 +28,6 @@ pub fn run(report: &mut Report) {
 async fn measure() -> Turns {
     let server = Server::start().await;
     let ours = pair::Places::reach(&server.url(), "ours").await;
-    let _made = pair::Places::reach(&server.url(), "naive").await;
     let naive = naive::Places::reach(&server.url(), "naive").await;
     let mut ours = pair::open_pair(&ours, "one", DOCUMENT_BYTES).await;
     let mut naive = naive::Pair::open(&naive, "one", DOCUMENT_BYTES).await;
