@@ -35,8 +35,6 @@ pub(super) struct Core {
     pub(super) is_chained: AtomicBool,
     /// Whether several servers keep the bucket: then what a write expects is not compared where it is stored.
     pub(super) is_replicated: AtomicBool,
-    /// Whether single messages may be deleted.
-    pub(super) deletes: AtomicBool,
     /// Whether the server removes messages by itself when told so. Otherwise a sweep does.
     pub(super) ends_messages: AtomicBool,
 }

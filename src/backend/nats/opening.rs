@@ -43,7 +43,6 @@ impl Nats {
             superseded: Superseded::new(kept),
             is_chained: AtomicBool::new(false),
             is_replicated: AtomicBool::new(false),
-            deletes: AtomicBool::new(false),
             ends_messages: AtomicBool::new(false),
         });
         let is_old_server = !core.link.client().is_server_compatible(2, 10, 0);
@@ -58,7 +57,6 @@ impl Nats {
             }
         }
         core.follow(&stream.config);
-        core.deletes.store(!stream.config.deny_delete, Relaxed);
         // A message that goes by itself would uncover one before it.
         core.ends_messages.store(stream.config.allow_msg_ttl && !is_chained, Relaxed);
         let document_bytes_max = fitting(&core, stream.config.max_msg_size, options.document_bytes_max)?;
@@ -86,11 +84,11 @@ fn check_waits(options: &NatsOptions, kept: Duration) -> Result<(), BackendError
 
 /// Whoever writes removes what was written over, or the bucket grows without end.
 async fn check_deleting(core: &Core) -> Result<(), BackendError> {
-    match core.ask_to_delete(0).await {
+    // There is no such message: only who may not ask for it is refused.
+    match core.delete(0).await {
         Err(failure @ Failure::Denied(_)) => {
             Err(failure.of_read(&format!("opening the bucket `{}`", core.names.bucket())))
         }
-        // There is no such message: it may be asked for.
         _ => Ok(()),
     }
 }

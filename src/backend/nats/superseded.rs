@@ -2,7 +2,6 @@
 //! [`chain`](super::chain).
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -88,25 +87,14 @@ impl Core {
         }
     }
 
-    /// Removes one message, if this client may and it is there.
+    /// Removes one message, if it is still there.
     pub(super) async fn delete(&self, seq: u64) -> Result<(), Failure> {
-        if !self.deletes.load(Relaxed) {
-            return Ok(());
-        }
-        match self.ask_to_delete(seq).await {
-            // It has gone already: another process was quicker.
-            Ok(Done {}) | Err(Failure::Refused(_)) => Ok(()),
-            Err(Failure::Denied(_)) => {
-                self.deletes.store(false, Relaxed);
-                Ok(())
-            }
-            Err(failure) => Err(failure),
-        }
-    }
-    /// The bare request.
-    pub(super) async fn ask_to_delete(&self, seq: u64) -> Result<Done, Failure> {
         let path = format!("STREAM.MSG.DELETE.{}", self.names.stream());
         let payload = request(&Delete { seq, no_erase: true })?;
-        self.ask(&path, payload, self.link.deadline()).await
+        match self.ask::<Done>(&path, payload, self.link.deadline()).await {
+            // It has gone already: another process was quicker.
+            Ok(Done {}) | Err(Failure::Refused(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
     }
 }
