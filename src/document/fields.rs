@@ -62,9 +62,30 @@ impl Fields {
         })
     }
 
+    /// Equal to a reader, who does not look at the order of keys.
+    pub(super) fn shows_the_same_as(&self, other: &Self) -> bool {
+        same_entries(&self.map, &other.map)
+    }
+
     /// The reserved keys with their values: what `replace_sync` keeps (C13).
     pub(super) fn reserved(&self) -> impl Iterator<Item = (String, Value)> {
         self.map.iter().filter(|(key, _)| is_reserved(key)).map(|(key, value)| (key.clone(), value.clone()))
+    }
+}
+
+/// Two states of one document mostly have their keys in the same order: then none has to be looked up.
+fn same_entries(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    if a.keys().eq(b.keys()) {
+        return a.values().zip(b.values()).all(|(a, b)| same(a, b));
+    }
+    a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
+}
+
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => same_entries(a, b),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        _ => a == b,
     }
 }
 
@@ -111,4 +132,27 @@ pub(crate) fn refuse_reserved<'a>(what: &str, keys: impl IntoIterator<Item = &'a
         }
     };
     Err(Error::Reserved { what: what.to_owned(), key: key.clone(), instead })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::same;
+
+    #[test]
+    fn keys_in_another_order_show_the_same() {
+        let document = json!({ "a": [{ "b": 1, "c": null }], "d": "e" });
+        assert!(same(&document, &json!({ "d": "e", "a": [{ "c": null, "b": 1 }] })));
+        for other in [
+            json!({ "a": [{ "b": 1, "c": null }], "f": "e" }),
+            json!({ "d": "e", "a": [{ "c": 1, "b": null }] }),
+            json!({ "a": [{ "b": 1 }], "d": "e" }),
+            json!({ "a": [], "d": "e" }),
+            json!({ "a": [{ "b": 1.0, "c": null }], "d": "e" }),
+            json!({ "a": [{ "b": 1, "c": null }] }),
+        ] {
+            assert!(!same(&document, &other) && !same(&other, &document), "{other}");
+        }
+    }
 }

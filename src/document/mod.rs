@@ -155,7 +155,11 @@ impl Document {
     /// The whole document as compact JSON, bookkeeping included. Made once and shared.
     #[must_use]
     pub fn to_json(&self) -> Arc<str> {
-        let text = || serde_json::to_string(self).unwrap_or_else(|_| "{}".into()).into();
+        let text = || {
+            let mut bytes = Vec::with_capacity(self.size_bytes());
+            let written = serde_json::to_writer(&mut bytes, self).is_ok();
+            String::from_utf8(bytes).ok().filter(|_| written).unwrap_or_else(|| "{}".into()).into()
+        };
         self.lazy.text.get_or_init(text).clone()
     }
 
@@ -244,7 +248,8 @@ impl Document {
     /// Whether both show the same to a reader that ignores bookkeeping: no update needs to be told (C16).
     #[must_use]
     pub fn shows_the_same_as(&self, other: &Self) -> bool {
-        let same_fields = Arc::ptr_eq(&self.fields, &other.fields) || self.fields == other.fields;
+        let same_fields =
+            Arc::ptr_eq(&self.fields, &other.fields) || self.fields.shows_the_same_as(&other.fields);
         let same_queue = |(executor, queue): &(Executor, Arc<Queue>)| {
             other
                 .queue_arc(executor.as_str())

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_nats::Message;
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt as _;
@@ -16,7 +17,7 @@ use super::clock::Clock;
 use super::failure::{Failure, code};
 use super::hub::{Hub, Subscription};
 use super::link::{EndOnDrop, Link};
-use super::message::{self, Found, Place, Raw, Said};
+use super::message::{self, Found, Place, Raw, Said, Times};
 use super::names::{CLOCK, Key, Names, key_in};
 use super::superseded::Superseded;
 use super::turns::Turns;
@@ -61,7 +62,7 @@ impl Core {
         payload: Vec<u8>,
         deadline: Instant,
     ) -> Result<T, Failure> {
-        let answer = self.link.request(format!("$JS.API.{path}"), None, payload, deadline).await?;
+        let answer = self.link.request(format!("$JS.API.{path}"), None, payload.into(), deadline).await?;
         api::answer(&answer.payload)
     }
 
@@ -188,11 +189,12 @@ impl Core {
     fn hear(&self, message: &Message) -> Option<Key> {
         // What nobody watches only shares a shard with a document that is watched.
         let (key, known, tail) = self.hub.watched_as(key_in(&message.subject))?;
-        let Place { seq, before } = Place::of(message.headers.as_ref())?;
+        let said = Said::by(message.headers.as_ref());
+        // Without its numbers it was not the server that repeated it: somebody published on its subject.
+        let Place { seq, before } = said.place?;
         if seq <= tail {
             return None;
         }
-        let said = Said::by(message.headers.as_ref());
         let claim = said.chained(seq).claim;
         let is_sure = !self.is_chained() || claim == Claim::Anything;
         // What stood may have been removed and swept since it was told here.
@@ -222,7 +224,8 @@ impl Core {
                     }
                 },
             };
-            found.stored = Some(said.times.stored(seq, document, self.clock.now()));
+            let now = self.clock.now();
+            found.stored = Some(said.times.unwrap_or_else(|| Times::at(now)).stored(seq, document, now));
         }
         self.hub.tell(&key, self.without_expired(found), known.seq);
         None
@@ -234,7 +237,7 @@ impl Core {
         &self,
         key: &str,
         headers: Option<async_nats::HeaderMap>,
-        payload: Vec<u8>,
+        payload: Bytes,
         deadline: Instant,
     ) -> Result<u64, Failure> {
         let failure = loop {
@@ -266,7 +269,7 @@ impl Core {
     pub(super) async fn set_clock(&self) -> Result<(), Failure> {
         let deadline = self.link.deadline();
         let sent = Clock::moment();
-        let seq = self.publish(CLOCK, None, Vec::new(), deadline).await?;
+        let seq = self.publish(CLOCK, None, Bytes::new(), deadline).await?;
         let acknowledged = Clock::moment();
         // Another process may have written after it: that was stored before this answer.
         if let Some(raw) = self.newest(CLOCK, deadline).await?.filter(|raw| raw.seq >= seq)

@@ -1,6 +1,7 @@
 //! Which message stands under a key, and whether one that was just stored holds: asked of the servers, where what they
 //! repeated does not tell.
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::chain::{self, Basis, Chained, Claim};
@@ -104,11 +105,11 @@ impl Core {
         key: &str,
         basis: Basis,
         headers: async_nats::HeaderMap,
-        payload: Vec<u8>,
+        payload: Bytes,
     ) -> Result<u64, Failure> {
-        let seq = self.publish(key, Some(headers), payload, self.link.deadline()).await?;
+        let seq = Box::pin(self.publish(key, Some(headers), payload, self.link.deadline())).await?;
         if self.is_replicated() {
-            self.holds(key, basis, seq).await?;
+            Box::pin(self.holds(key, basis, seq)).await?;
         }
         Ok(seq)
     }

@@ -1,8 +1,11 @@
 //! What a message of the stream says, and how a document becomes one.
 //!
 //! The value is the document's plain JSON, so that `nats kv get` shows it. When it was made, written, and expires stands
-//! in headers, in milliseconds of the server's clock; and what the message stands on, see [`chain`](super::chain).
+//! in one header, in milliseconds of the server's clock; and what the message stands on in another, see
+//! [`chain`](super::chain). Those that the server adds when it repeats a message make seven: one more, and every reader's
+//! table of them would be twice as large.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +19,8 @@ use crate::document::Document;
 use crate::limits::NATS_TTL_SLACK;
 use crate::time::Timestamp;
 
-const CREATED: &str = "Sp-Created";
-const WRITTEN: &str = "Sp-Written";
-const EXPIRES: &str = "Sp-Expires";
+/// Two or three numbers: made, written, expires.
+const TIMES: &str = "Sp-Times";
 const AFTER: &str = "Sp-After";
 const OVER: &str = "Sp-Over";
 
@@ -62,24 +64,37 @@ impl Found {
 }
 
 /// When a document was made and written, and when it expires.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times {
-    pub(super) created: Option<BackendTime>,
-    pub(super) written: Option<BackendTime>,
+    pub(super) created: BackendTime,
+    pub(super) written: BackendTime,
     pub(super) expires: Option<BackendTime>,
 }
 
 impl Times {
-    fn of(header: impl Fn(&str) -> Option<u64>) -> Self {
-        let time = |name| header(name).map(BackendTime);
-        Self { created: time(CREATED), written: time(WRITTEN), expires: time(EXPIRES) }
+    /// Of what a stranger put there, all that is known is when.
+    pub(super) const fn at(time: BackendTime) -> Self {
+        Self { created: time, written: time, expires: None }
     }
 
-    /// The document with these times; what is not known is `at`.
-    pub(super) fn stored(self, seq: u64, document: Arc<Document>, at: BackendTime) -> Stored {
-        let updated = self.written.unwrap_or(at);
-        let created = self.created.unwrap_or(updated);
-        Stored { revision: Revision(seq), document, expires: self.expires, created, updated, at }
+    fn parse(text: &str) -> Option<Self> {
+        let mut times = text.split(' ').map(|time| time.parse().map(BackendTime));
+        let (created, written) = (times.next()?.ok()?, times.next()?.ok()?);
+        let expires = times.next().transpose().ok()?;
+        Some(Self { created, written, expires })
+    }
+
+    /// The document with these times.
+    pub(super) const fn stored(self, seq: u64, document: Arc<Document>, at: BackendTime) -> Stored {
+        let Self { created, written: updated, expires } = self;
+        Stored { revision: Revision(seq), document, expires, created, updated, at }
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.created.0, self.written.0)?;
+        self.expires.map_or(Ok(()), |end| write!(f, " {}", end.0))
     }
 }
 
@@ -104,10 +119,7 @@ fn standing_on(basis: Basis, is_replicated: bool) -> HeaderMap {
 /// Headers of a document.
 pub(super) fn of_document(basis: Basis, is_replicated: bool, times: Times) -> HeaderMap {
     let mut headers = standing_on(basis, is_replicated);
-    let named = [(CREATED, times.created), (WRITTEN, times.written), (EXPIRES, times.expires)];
-    for (name, time) in named.into_iter().filter_map(|(name, time)| Some((name, time?))) {
-        headers.insert(name, time.0.to_string());
-    }
+    headers.insert(TIMES, times.to_string());
     headers
 }
 
@@ -118,10 +130,9 @@ pub(super) fn let_end(headers: &mut HeaderMap, expires: BackendTime, now: Backen
 }
 
 /// Headers of the mark that a document was removed.
-pub(super) fn of_removal(basis: Basis, is_replicated: bool, now: BackendTime) -> HeaderMap {
+pub(super) fn of_removal(basis: Basis, is_replicated: bool) -> HeaderMap {
     let mut headers = standing_on(basis, is_replicated);
     headers.insert(OPERATION, "DEL");
-    headers.insert(WRITTEN, now.0.to_string());
     headers
 }
 
@@ -135,32 +146,44 @@ pub(super) fn of_turn(basis: Basis, is_replicated: bool) -> HeaderMap {
 pub(super) struct Said {
     pub(super) claim: Claim,
     pub(super) is_removal: bool,
-    pub(super) times: Times,
+    /// `None` when a stranger wrote it.
+    pub(super) times: Option<Times>,
+    /// Where the server repeated the message.
+    pub(super) place: Option<Place>,
 }
 
 impl Said {
     pub(super) fn by(headers: Option<&HeaderMap>) -> Self {
-        let header = |name: &str| Some(headers?.get(name)?.as_str().to_owned());
-        Self::of(header)
+        // Looked up by name, each would be hashed, and its name copied.
+        let lines = headers.into_iter().flat_map(HeaderMap::iter);
+        Self::of(lines.filter_map(|(name, values)| Some((name.as_ref(), values.first()?.as_str()))))
     }
 
     /// The same from the bytes in which the server stores them: a status line, then a header a line.
     fn by_bytes(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
-        Self::of(|name| {
-            let mut lines = text.split("\r\n").filter_map(|line| line.split_once(':'));
-            lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned())
-        })
+        let lines = text.split("\r\n").filter_map(|line| line.split_once(':'));
+        Self::of(lines.map(|(name, value)| (name, value.trim())))
     }
 
-    fn of(header: impl Fn(&str) -> Option<String>) -> Self {
-        let number = |name: &str| header(name)?.parse().ok();
-        let after = number(AFTER).map(Claim::After);
-        Self {
-            claim: after.or_else(|| number(OVER).map(Claim::Over)).unwrap_or(Claim::Anything),
-            is_removal: header(OPERATION).is_some(),
-            times: Times::of(number),
+    fn of<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let (mut after, mut over, mut seq, mut before) = (None, None, None, None);
+        let (mut is_removal, mut times) = (false, None);
+        for (name, value) in headers {
+            let number = || value.parse().ok();
+            match name {
+                AFTER => after = number(),
+                OVER => over = number(),
+                SEQUENCE => seq = number(),
+                LAST_SEQUENCE => before = number(),
+                OPERATION => is_removal = true,
+                TIMES => times = Times::parse(value),
+                _ => {}
+            }
         }
+        let claim = after.map(Claim::After).or_else(|| over.map(Claim::Over)).unwrap_or(Claim::Anything);
+        let place = seq.zip(before).map(|(seq, before)| Place { seq, before });
+        Self { claim, is_removal, times, place }
     }
 
     /// The message that says this, as one of its key. One that names a message to come is nobody's here, and never holds.
@@ -176,14 +199,6 @@ pub(super) struct Place {
     pub(super) seq: u64,
     /// Sequence of the message before it under the same key, 0 when there was none.
     pub(super) before: u64,
-}
-
-impl Place {
-    /// `None` when the server did not repeat it: somebody published on its subject.
-    pub(super) fn of(headers: Option<&HeaderMap>) -> Option<Self> {
-        let number = |name: &str| headers?.get(name)?.as_str().parse().ok();
-        Some(Self { seq: number(SEQUENCE)?, before: number(LAST_SEQUENCE)? })
-    }
 }
 
 /// A message as the server reads it out.
@@ -216,15 +231,15 @@ impl Raw {
     /// When the value is no document; see [`document`].
     pub(super) fn found(&self, key: &str, tail: u64, at: BackendTime) -> Result<Found, BackendError> {
         let undecodable = |error: data_encoding::DecodeError| damaged(key, &error.to_string());
-        let mut said = self.said().map_err(|failure| failure.of_read(&format!("reading `{key}`")))?;
+        let said = self.said().map_err(|failure| failure.of_read(&format!("reading `{key}`")))?;
         let found = Found { seq: self.seq, is_document: !said.is_removal, tail, stored: None };
         if said.is_removal {
             return Ok(found);
         }
-        said.times.written = said.times.written.or_else(|| self.time());
+        let times = said.times.unwrap_or_else(|| Times::at(self.time().unwrap_or(at)));
         let value = data_encoding::BASE64.decode(self.data.as_bytes()).map_err(undecodable)?;
         let document = document(key, &value)?;
-        Ok(Found { stored: Some(said.times.stored(self.seq, document, at)), ..found })
+        Ok(Found { stored: Some(times.stored(self.seq, document, at)), ..found })
     }
 }
 
@@ -245,5 +260,21 @@ fn damaged(key: &str, why: &str) -> BackendError {
             "{why}: it was not written by this crate; remove it with `nats kv del` or write it anew"
         ),
         source: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for expires in [None, Some(BackendTime(3))] {
+            let times = Times { created: BackendTime(1), written: BackendTime(2), expires };
+            assert_eq!(Times::parse(&times.to_string()), Some(times));
+        }
+        for text in ["", "1", "1 2 x", "1  2", "-1 2"] {
+            assert_eq!(Times::parse(text), None, "{text:?}");
+        }
     }
 }

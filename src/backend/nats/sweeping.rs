@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{sleep, timeout_at};
 use tokio_stream::StreamExt as _;
 
@@ -54,7 +55,7 @@ async fn take_turn(core: &Core, interval: Duration) -> Result<bool, Failure> {
     let (claim, tail) = last.map_or((Claim::Over(0), 0), |(raw, tail)| (Claim::After(raw.seq), tail));
     let basis = Basis { claim, tail };
     let headers = message::of_turn(basis, core.is_replicated());
-    match core.publish_on(SWEEP, basis, headers, Vec::new()).await {
+    match core.publish_on(SWEEP, basis, headers, Bytes::new()).await {
         Ok(_) => {
             core.leave_behind(basis);
             Ok(true)
@@ -79,7 +80,8 @@ async fn sweep(core: &Core, interval: Duration) -> Result<(), Failure> {
         let Some(standing) = entries.iter().find(|entry| entry.seq == stands) else { continue };
         let (is_removal, is_old) = (standing.said.is_removal, is_older(core, newest.time, interval));
         let id = document_id(&key);
-        let has_expired = standing.said.times.expires.is_some_and(|end| end <= core.clock.now());
+        let end = standing.said.times.and_then(|times| times.expires);
+        let has_expired = end.is_some_and(|end| end <= core.clock.now());
         if let Some(id) = id.as_ref().filter(|_| has_expired && !is_removal) {
             // One that cannot be removed now is met again.
             let basis = Basis { claim: Claim::After(stands), tail: newest.seq };

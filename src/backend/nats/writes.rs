@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use bytes::Bytes;
 use tokio::time::timeout_at;
 
 use super::chain::Basis;
@@ -23,7 +24,7 @@ struct Before {
 
 /// Stores a document if its expectation holds.
 pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Written, BackendError> {
-    let text = write.document.to_json();
+    let text = Bytes::from_owner(Arc::<[u8]>::from(write.document.to_json()));
     let doing = || format!("writing `{key}`");
     let _turn = turn(core, key, &doing()).await?;
     for attempt in 0..NATS_WRITE_ATTEMPTS {
@@ -34,14 +35,13 @@ pub(super) async fn write(core: &Core, key: &Key, write: &Write) -> Result<Writt
             Ttl::Never => None,
             Ttl::After(ttl) => Some(now.after_whole_seconds(ttl)),
         };
-        let times = Times { created: created.or(Some(now)), written: Some(now), expires };
+        let times = Times { created: created.unwrap_or(now), written: now, expires };
         core.hub.write_begins(key, &write.document);
         let mut headers = message::of_document(basis, core.is_replicated(), times);
         if let Some(expires) = expires.filter(|_| core.ends_messages.load(Relaxed)) {
             message::let_end(&mut headers, expires, now);
         }
-        let payload = text.as_bytes().to_vec();
-        let failure = match core.publish_on(key.as_str(), basis, headers, payload).await {
+        let failure = match core.publish_on(key.as_str(), basis, headers, text.clone()).await {
             Ok(seq) => {
                 let at = core.clock.now();
                 let stored = times.stored(seq, Arc::clone(&write.document), at);
@@ -71,7 +71,7 @@ async fn turn<'a>(core: &'a Core, key: &'a Key, doing: &str) -> Result<Option<My
     if !core.is_replicated() {
         return Ok(None);
     }
-    let turn = timeout_at(core.link.deadline(), core.turns.take(key.as_str())).await;
+    let turn = timeout_at(core.link.deadline(), Box::pin(core.turns.take(key.as_str()))).await;
     turn.map(Some).map_err(|_| busy(doing.into()))
 }
 
@@ -91,7 +91,7 @@ async fn before(
                 Some(known) if known.seq == expected.0 => known,
                 // What was told came from the servers: the expected revision is a past one.
                 Some(known) if known.seq > expected.0 => return Err(BackendError::Conflict),
-                _ => core.read(key).await?,
+                _ => Box::pin(core.read(key)).await?,
             };
             match found.alive(now) {
                 Some(stored) if stored.revision == expected => Ok(Before {
@@ -107,7 +107,7 @@ async fn before(
                 Some(known) if known.alive(now).is_none() => known,
                 // In a cluster nobody compares that a key has no message yet, and a void one would be its newest.
                 None if attempt == 0 && !core.is_replicated() => Found::default(),
-                _ => core.read(key).await?,
+                _ => Box::pin(core.read(key)).await?,
             };
             match found.alive(now) {
                 Some(_) => Err(BackendError::Conflict),
@@ -146,8 +146,8 @@ pub(super) async fn mark_removed(core: &Core, key: &Key, basis: Basis) -> Result
 }
 
 async fn put_mark(core: &Core, key: &Key, basis: Basis) -> Result<bool, BackendError> {
-    let headers = message::of_removal(basis, core.is_replicated(), core.clock.now());
-    match core.publish_on(key.as_str(), basis, headers, Vec::new()).await {
+    let headers = message::of_removal(basis, core.is_replicated());
+    match core.publish_on(key.as_str(), basis, headers, Bytes::new()).await {
         Ok(seq) => {
             let state = Found { seq, is_document: false, tail: seq, stored: None };
             core.hub.tell(key, state, basis.claim.seq());
