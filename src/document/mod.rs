@@ -16,6 +16,7 @@ mod item;
 mod ledger;
 mod operation;
 mod queue;
+mod reading;
 mod resolve;
 mod size;
 #[cfg(test)]
@@ -103,53 +104,6 @@ impl Document {
     pub fn begun_by(mut self, instance: &Arc<str>) -> Self {
         self.ledger_mut().stamp(instance, 0);
         self
-    }
-
-    /// Reads a document that anybody may have written.
-    ///
-    /// # Errors
-    /// [`Error::NotAnObject`] or [`Error::Decode`] when the text is not one JSON object.
-    pub fn from_json(text: &str) -> Result<Self> {
-        match serde_json::from_str(text) {
-            Ok(Value::Object(object)) => Ok(Self::from_object(object)),
-            Ok(other) => Err(Error::NotAnObject { what: "document", found: json_type(&other) }),
-            Err(source) => Err(Error::Decode { what: "the stored document".into(), why: source.to_string() }),
-        }
-    }
-
-    /// The same for a text that is shared. It is kept for [`Document::to_json`] when that would write the same.
-    ///
-    /// # Errors
-    /// As [`Document::from_json`].
-    pub fn from_shared(text: &Arc<str>) -> Result<Self> {
-        let document = Self::from_json(text)?;
-        if size::is_written_as(&document, text) {
-            // Nothing else makes it: the document is new.
-            let _ = document.lazy.text.set(text.clone());
-        }
-        Ok(document)
-    }
-
-    /// Takes apart an object that anybody may have written. Never fails: what has not the form it should is kept as
-    /// data or passed over.
-    #[must_use]
-    pub fn from_object(object: Map<String, Value>) -> Self {
-        let mut document = Self::default();
-        let mut fields = object;
-        match fields.shift_remove(BOOKKEEPING_KEY).map(Ledger::from_value) {
-            None => {}
-            Some(Ok(ledger)) => document.ledger = Some(Arc::new(ledger)),
-            Some(Err(unknown)) => document.foreign = Some(Arc::new(unknown)),
-        }
-        for (key, value) in &mut fields {
-            if let (Some(executor), Value::Array(items)) = (executor_of(key), &mut *value) {
-                let queue = std::mem::take(items).into_iter().map(Item::from_value).collect();
-                document.queues.push((executor.into(), Arc::new(queue)));
-                *value = Value::Null;
-            }
-        }
-        document.fields = Arc::new(fields.into());
-        document
     }
 
     /// The whole document as compact JSON, bookkeeping included. Made once and shared.

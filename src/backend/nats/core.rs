@@ -215,7 +215,11 @@ impl Core {
         if found.is_document {
             let document = match self.hub.written_here(&key, &message.payload) {
                 Some(document) => document,
-                None => match message::document(key.as_str(), &message.payload) {
+                None => match message::document(
+                    key.as_str(),
+                    &message.payload,
+                    self.hub.document(&key).as_deref(),
+                ) {
                     Ok(document) => document,
                     Err(_) => {
                         // The next read says what is wrong with it.

@@ -118,6 +118,13 @@ impl Hub {
         })
     }
 
+    /// The document that was told last, if anybody watches the key and there is one.
+    pub(super) fn document(&self, key: &Key) -> Option<Arc<Document>> {
+        let state = self.lock();
+        let news = state.topics.get(key)?.news.borrow();
+        news.stored.as_ref().map(|stored| stored.document.clone())
+    }
+
     /// Sequence of the state that was told last, 0 for none; `None` when nobody watches.
     pub(super) fn seq(&self, key: &Key) -> Option<u64> {
         Some(self.lock().topics.get(key)?.news.borrow().seq)

@@ -238,19 +238,26 @@ impl Raw {
         }
         let times = said.times.unwrap_or_else(|| Times::at(self.time().unwrap_or(at)));
         let value = data_encoding::BASE64.decode(self.data.as_bytes()).map_err(undecodable)?;
-        let document = document(key, &value)?;
+        let document = document(key, &value, None)?;
         Ok(Found { stored: Some(times.stored(self.seq, document, at)), ..found })
     }
 }
 
-/// The document of a value.
+/// The document of a value, which mostly is another state of `like`.
 ///
 /// # Errors
 /// When it is no JSON object: `nats kv put` can store anything.
-pub(super) fn document(key: &str, value: &[u8]) -> Result<Arc<Document>, BackendError> {
-    let text = std::str::from_utf8(value).map_err(|error| damaged(key, &error.to_string()))?;
-    let document = Document::from_shared(&text.into()).map_err(|error| damaged(key, &error.to_string()))?;
-    Ok(Arc::new(document))
+pub(super) fn document(
+    key: &str,
+    value: &[u8],
+    like: Option<&Document>,
+) -> Result<Arc<Document>, BackendError> {
+    let text = std::str::from_utf8(value).map_err(|error| damaged(key, &error.to_string()))?.into();
+    let document = match like {
+        Some(like) => Document::from_shared_like(&text, like),
+        None => Document::from_shared(&text),
+    };
+    document.map(Arc::new).map_err(|error| damaged(key, &error.to_string()))
 }
 
 fn damaged(key: &str, why: &str) -> BackendError {

@@ -218,3 +218,118 @@ fn nothing_is_written_that_could_not_be_read_back() {
         assert_eq!(outcome.unwrap() == Outcome::Done, fits);
     }
 }
+
+/// Whatever two states differ in, what is read of the second does not depend on the first.
+fn read_like(text: &str, other: &Value) -> Document {
+    let other = Document::from_shared(&other.to_string().into()).unwrap();
+    let (alone, text) = (Document::from_json(text).unwrap(), text.into());
+    let like = Document::from_shared_like(&text, &other).unwrap();
+    assert_eq!(like.to_json(), alone.to_json(), "{text}");
+    assert_eq!(like.size_bytes(), like.to_json().len());
+    assert_eq!(like.view(), alone.view());
+    assert_eq!((&like.ledger, &like.foreign, &like.queues), (&alone.ledger, &alone.foreign, &alone.queues));
+    assert!(like.fields == alone.fields && like.shows_the_same_as(&alone));
+    like
+}
+
+#[test]
+fn what_two_states_have_in_common_is_shared() {
+    let bookkeeping = json!({ "v": 1, "w": [["a", 1]] });
+    let before = json!({ "a": { "b": [1] }, "xActions": [], "yActions": [act("c")], "_sp": bookkeeping });
+    let first = Document::from_shared(&before.to_string().into()).unwrap();
+    let mut next = before.clone();
+    next["xActions"] = json!([act("d")]);
+    next["_sp"]["w"] = json!([["a", 2]]);
+    let second = Document::from_shared_like(&next.to_string().into(), &first).unwrap();
+    assert!(Arc::ptr_eq(&first.fields, &second.fields), "nothing of them has changed");
+    assert!(Arc::ptr_eq(&first.queues[1].1, &second.queues[1].1), "nothing of it has changed");
+    read_like(&next.to_string(), &before);
+
+    for changed in [
+        json!({ "a": 1 }),
+        json!({ "xActions": null }),
+        json!({ "xActions": "no array" }),
+        json!({ "yActions": [{ "action": 5 }] }),
+        json!({ "_sp": null }),
+        json!({ "_sp": { "v": 2 } }),
+        json!({ "_sp": { "v": 1, "w": [5, ["b", 1]], "newer": { "kept": 1 } } }),
+        json!({ "_sp": bookkeeping, "more": 1 }),
+        json!({ "Actions": [] }),
+    ] {
+        let mut next = before.clone();
+        next.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+        read_like(&next.to_string(), &before);
+        read_like(&before.to_string(), &next);
+    }
+    for odd in [
+        r#"{ "a": {"b":[1]}, "xActions": [], "yActions": [], "_sp": {"v":1} }"#,
+        r#"{"a":{"b":[1]},"xActions":[],"xActions":[{"action":"e","executor":"x"}],"_sp":{"v":1}}"#,
+        r#"{"a":{"b":[1]},"\u0078Actions":[],"yActions":[],"_sp":{"v":1}}"#,
+        r#"{"_sp":{"v":1},"yActions":[],"xActions":[],"a":{"b":[1]}}"#,
+        "{}",
+    ] {
+        read_like(odd, &before);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_alone_cannot_be_read_with_another_state() {
+    let before = json!({ "xActions": [], "_sp": { "v": 1 } });
+    let before = Document::from_shared(&before.to_string().into()).unwrap();
+    let deep = format!("{}1{}", "[".repeat(126), "]".repeat(126));
+    for text in [
+        "[]".into(),
+        "{".into(),
+        r#"{"xActions":[,],"_sp":{"v":1}}"#.into(),
+        r#"{"xActions":[],"_sp":{"v":1e999}}"#.into(),
+        format!(r#"{{"xActions":[{deep}],"_sp":{{"v":1}}}}"#),
+    ] {
+        let (text, alone): (Arc<str>, _) = (text.as_str().into(), Document::from_json(&text));
+        let like = Document::from_shared_like(&text, &before);
+        assert_eq!(
+            like.map_err(|error| error.to_string()),
+            alone.map_err(|error| error.to_string()),
+            "{text}"
+        );
+    }
+}
+
+mod states {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(json!([])),
+            Just(Value::Null),
+            Just(json!([act("a")])),
+            Just(json!([act("b"), { "action": "c", "_sp": { "id": "i" } }, 5])),
+            Just(json!({ "v": 1, "w": [["a", 1]] })),
+            Just(json!({ "v": 1, "claims": { "x": [claim("you#2", 1, "a")] } })),
+            Just(json!({ "v": 9 })),
+            Just(json!({ "z": 1.5, "é": "\u{1}" })),
+        ]
+    }
+
+    fn state() -> impl Strategy<Value = Value> {
+        let key = prop::sample::select(vec!["a", "b", "xActions", "yActions", "_sp", "quote\""]);
+        prop::collection::vec((key, value()), 0..6).prop_map(|members| {
+            Value::Object(members.into_iter().map(|(key, value)| (key.into(), value)).collect())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_state_is_read_the_same_after_any_other(before in state(), after in state(), common in state()) {
+            read_like(&after.to_string(), &before);
+            // Most that is written differs in little.
+            let with = |state: &Value| {
+                let mut both = common.as_object().unwrap().clone();
+                both.extend(state.as_object().unwrap().clone());
+                Value::Object(both)
+            };
+            read_like(&with(&after).to_string(), &with(&before));
+        }
+    }
+}
