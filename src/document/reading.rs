@@ -36,7 +36,9 @@ impl Document {
     /// As [`Document::from_json`].
     pub fn from_shared(text: &Arc<str>) -> Result<Self> {
         let document = Self::from_json(text)?;
-        document.keep(text);
+        if size::is_written_as(&document, text) {
+            document.keep(text);
+        }
         Ok(document)
     }
 
@@ -47,18 +49,22 @@ impl Document {
     /// As [`Document::from_json`].
     pub fn from_shared_like(text: &Arc<str>, other: &Self) -> Result<Self> {
         match other.with_text(text) {
-            // Whatever it was made of, it is what the text says.
-            Some(document) if document.keep(text) => Ok(document),
+            // Nothing but the least there can be stands between the members.
+            Some(document) if document.size_bytes() == text.len() => {
+                document.keep(text);
+                Ok(document)
+            }
             _ => Self::from_shared(text),
         }
     }
 
-    /// Keeps a text, if it is written like that, and answers whether it is. Nothing else makes it: the document is new.
-    fn keep(&self, text: &Arc<str>) -> bool {
-        size::is_written_as(self, text) && self.lazy.text.set(text.clone()).is_ok()
+    /// Keeps its text. Nothing else makes it: the document is new.
+    fn keep(&self, text: &Arc<str>) {
+        let _ = self.lazy.text.set(text.clone());
     }
 
-    /// This document with what differs in a text. `None` when that is more than arrays and bookkeeping.
+    /// This document with what differs in a text. `None` when that is more than arrays and bookkeeping, or not written as it
+    /// would be here.
     fn with_text(&self, text: &str) -> Option<Self> {
         let own = Members::of(self.lazy.text.get()?)?;
         let its = Members::of(text)?;
@@ -71,29 +77,30 @@ impl Document {
                 return None;
             }
             if own_value.get() != value.get() {
-                document.replace(key, serde_json::from_str(value.get()).ok()?)?;
+                document.replace(key, value.get())?;
             }
         }
         Some(document)
     }
 
     /// Replaces an array or the bookkeeping. `None` when it is neither, before or now.
-    fn replace(&mut self, key: &str, value: Value) -> Option<()> {
-        if is_deeper_than(&value, NESTING_MAX) {
-            return None;
-        }
-        match value {
+    fn replace(&mut self, key: &str, text: &str) -> Option<()> {
+        let value = serde_json::from_str(text).ok().filter(|value| !is_deeper_than(value, NESTING_MAX))?;
+        let is_kept = match value {
             value if key == BOOKKEEPING_KEY => {
-                *self.ledger.as_mut()? = Arc::new(Ledger::from_value(value).ok()?);
+                let ledger = self.ledger.as_mut()?;
+                *ledger = Arc::new(Ledger::from_value(value).ok()?);
+                size::is_written_as(&**ledger, text)
             }
             Value::Array(items) => {
                 let executor = executor_of(key)?;
-                let queue = self.queues.iter_mut().find(|(name, _)| name.as_str() == executor);
-                queue?.1 = Arc::new(items.into_iter().map(Item::from_value).collect());
+                let (_, queue) = self.queues.iter_mut().find(|(name, _)| name.as_str() == executor)?;
+                *queue = Arc::new(items.into_iter().map(Item::from_value).collect());
+                size::is_written_as(&**queue, text)
             }
-            _ => return None,
-        }
-        Some(())
+            _ => false,
+        };
+        is_kept.then_some(())
     }
 
     /// Takes apart an object that anybody may have written. Never fails: what has not the form it should is kept as
