@@ -30,32 +30,25 @@ impl Document {
         }
     }
 
-    /// The same for a text that is shared. It is kept for [`Document::to_json`] when that would write the same.
+    /// The same for a text that is shared. It is kept for [`Document::to_json`] when that would write the same. With another
+    /// state of the document, whose text is known, both share what is the same: as long as only arrays and bookkeeping
+    /// differ, nothing else is read.
     ///
     /// # Errors
     /// As [`Document::from_json`].
-    pub fn from_shared(text: &Arc<str>) -> Result<Self> {
+    pub fn from_shared(text: &Arc<str>, other: Option<&Self>) -> Result<Self> {
+        if let Some(document) = other.and_then(|other| other.with_text(text))
+            // Nothing but the least there can be stands between the members.
+            && document.size_bytes() == text.len()
+        {
+            document.keep(text);
+            return Ok(document);
+        }
         let document = Self::from_json(text)?;
         if size::is_written_as(&document, text) {
             document.keep(text);
         }
         Ok(document)
-    }
-
-    /// The same for the text of another state of `other`, whose text is known. They share what is the same in both: as long
-    /// as only arrays and bookkeeping differ, nothing else is read.
-    ///
-    /// # Errors
-    /// As [`Document::from_json`].
-    pub fn from_shared_like(text: &Arc<str>, other: &Self) -> Result<Self> {
-        match other.with_text(text) {
-            // Nothing but the least there can be stands between the members.
-            Some(document) if document.size_bytes() == text.len() => {
-                document.keep(text);
-                Ok(document)
-            }
-            _ => Self::from_shared(text),
-        }
     }
 
     /// Keeps its text. Nothing else makes it: the document is new.

@@ -253,10 +253,7 @@ pub(super) fn document(
     like: Option<&Document>,
 ) -> Result<Arc<Document>, BackendError> {
     let text = std::str::from_utf8(value).map_err(|error| damaged(key, &error.to_string()))?.into();
-    let document = match like {
-        Some(like) => Document::from_shared_like(&text, like),
-        None => Document::from_shared(&text),
-    };
+    let document = Document::from_shared(&text, like);
     document.map(Arc::new).map_err(|error| damaged(key, &error.to_string()))
 }
 

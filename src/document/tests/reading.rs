@@ -221,9 +221,9 @@ fn nothing_is_written_that_could_not_be_read_back() {
 
 /// Whatever two states differ in, what is read of the second does not depend on the first.
 fn read_like(text: &str, other: &Value) -> Document {
-    let other = Document::from_shared(&other.to_string().into()).unwrap();
+    let other = Document::from_shared(&other.to_string().into(), None).unwrap();
     let (alone, text) = (Document::from_json(text).unwrap(), text.into());
-    let like = Document::from_shared_like(&text, &other).unwrap();
+    let like = Document::from_shared(&text, Some(&other)).unwrap();
     assert_eq!(like.to_json(), alone.to_json(), "{text}");
     assert_eq!(like.size_bytes(), like.to_json().len());
     assert_eq!(like.view(), alone.view());
@@ -236,11 +236,11 @@ fn read_like(text: &str, other: &Value) -> Document {
 fn what_two_states_have_in_common_is_shared() {
     let bookkeeping = json!({ "v": 1, "w": [["a", 1]] });
     let before = json!({ "a": { "b": [1] }, "xActions": [], "yActions": [act("c")], "_sp": bookkeeping });
-    let first = Document::from_shared(&before.to_string().into()).unwrap();
+    let first = Document::from_shared(&before.to_string().into(), None).unwrap();
     let mut next = before.clone();
     next["xActions"] = json!([act("d")]);
     next["_sp"]["w"] = json!([["a", 2]]);
-    let second = Document::from_shared_like(&next.to_string().into(), &first).unwrap();
+    let second = Document::from_shared(&next.to_string().into(), Some(&first)).unwrap();
     assert!(Arc::ptr_eq(&first.fields, &second.fields), "nothing of them has changed");
     assert!(Arc::ptr_eq(&first.queues[1].1, &second.queues[1].1), "nothing of it has changed");
     read_like(&next.to_string(), &before);
@@ -275,7 +275,7 @@ fn what_two_states_have_in_common_is_shared() {
 #[test]
 fn what_cannot_be_read_alone_cannot_be_read_with_another_state() {
     let before = json!({ "xActions": [], "_sp": { "v": 1 } });
-    let before = Document::from_shared(&before.to_string().into()).unwrap();
+    let before = Document::from_shared(&before.to_string().into(), None).unwrap();
     let deep = format!("{}1{}", "[".repeat(126), "]".repeat(126));
     for text in [
         "[]".into(),
@@ -285,7 +285,7 @@ fn what_cannot_be_read_alone_cannot_be_read_with_another_state() {
         format!(r#"{{"xActions":[{deep}],"_sp":{{"v":1}}}}"#),
     ] {
         let (text, alone): (Arc<str>, _) = (text.as_str().into(), Document::from_json(&text));
-        let like = Document::from_shared_like(&text, &before);
+        let like = Document::from_shared(&text, Some(&before));
         assert_eq!(
             like.map_err(|error| error.to_string()),
             alone.map_err(|error| error.to_string()),

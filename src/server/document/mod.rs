@@ -24,10 +24,9 @@ use super::connection::{Peer, PeerId};
 use super::rights::Rows;
 use super::service::Core;
 use crate::backend::Stored;
-use crate::document::Document;
 use crate::id::DocumentId;
 use crate::limits::SERVER_COMMANDS_MAX;
-use crate::twilsock::sync::{Code, Correlation, EventId, Revision, SyncError, Ttl};
+use crate::twilsock::sync::{Code, Correlation, Data, EventId, Revision, SyncError, Ttl};
 
 /// Tasks of documents, by name.
 #[derive(Debug, Default)]
@@ -76,9 +75,9 @@ pub(super) type Answer = Box<dyn FnOnce(Result<Done, SyncError>) + Send>;
 #[derive(Clone, Debug)]
 pub(super) enum Edit {
     /// Makes the document.
-    Create { data: Arc<Document>, ttl: Option<Ttl> },
+    Create { data: Data, ttl: Option<Ttl> },
     /// Gives it other data, or another time to live, or both; only over this revision if there is one.
-    Update { data: Option<Arc<Document>>, ttl: Option<Ttl>, if_match: Option<Revision> },
+    Update { data: Option<Data>, ttl: Option<Ttl>, if_match: Option<Revision> },
     /// Removes it.
     Remove { if_match: Option<Revision> },
 }
@@ -96,7 +95,7 @@ impl Edit {
     /// Bytes of new data.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Create { data, .. } | Self::Update { data: Some(data), .. } => data.size_bytes(),
+            Self::Create { data, .. } | Self::Update { data: Some(data), .. } => data.text().len(),
             Self::Update { data: None, .. } | Self::Remove { .. } => 0,
         }
     }

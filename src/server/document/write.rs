@@ -9,7 +9,7 @@ use super::{Done, Edit};
 use crate::backend::{self, Backend, BackendError, Expect, Stored, Write, Written};
 use crate::document::Document;
 use crate::id::DocumentId;
-use crate::twilsock::sync::{Code, EventId, Revision, SyncError, Ttl};
+use crate::twilsock::sync::{Code, Data, EventId, Revision, SyncError, Ttl};
 
 /// A write on its way.
 pub(super) struct Writing {
@@ -92,7 +92,7 @@ impl Writing {
         }
     }
 
-    async fn create(&mut self, data: Arc<Document>, ttl: Option<Ttl>) -> Result<Done, Failed> {
+    async fn create(&mut self, data: Data, ttl: Option<Ttl>) -> Result<Done, Failed> {
         // One that has expired may have left some.
         if let Some(rows) = &self.rows
             && rights::sweep(&*self.backend, &self.document, rows).await.is_err()
@@ -100,9 +100,10 @@ impl Writing {
             return Err(Code::Unavailable.into());
         }
         let ttl = ttl.map_or(backend::Ttl::Never, stored_ttl);
-        let write = Write { document: data.clone(), expect: Expect::Absent, ttl };
+        let document = read(&data, None)?;
+        let write = Write { document: document.clone(), expect: Expect::Absent, ttl };
         match self.backend.write(&self.document, write).await {
-            Ok(written) => Ok(self.wrote(written, data, None)),
+            Ok(written) => Ok(self.wrote(written, document, None)),
             Err(BackendError::Conflict) => Err(Code::NameTaken.into()),
             Err(error) => Err(self.failed(&error)),
         }
@@ -110,7 +111,7 @@ impl Writing {
 
     async fn update(
         &mut self,
-        data: Option<Arc<Document>>,
+        data: Option<Data>,
         ttl: Option<Ttl>,
         if_match: Option<Revision>,
         fresh: bool,
@@ -124,7 +125,10 @@ impl Writing {
         if stale(&known) {
             return Err(Code::StaleDocument.into());
         }
-        let document = data.unwrap_or_else(|| known.document.clone());
+        let document = match data {
+            Some(data) => read(&data, Some(&known.document))?,
+            None => known.document.clone(),
+        };
         let ttl = ttl.map_or(backend::Ttl::Keep, stored_ttl);
         let write = Write { document: document.clone(), expect: Expect::Revision(known.revision), ttl };
         match self.backend.write(&self.document, write).await {
@@ -193,6 +197,12 @@ impl Writing {
             Err(_) => self.counters.writes_refused.up(),
         }
     }
+}
+
+/// New data, of which most is as before.
+fn read(data: &Data, before: Option<&Document>) -> Result<Arc<Document>, SyncError> {
+    let document = Document::from_shared(data.text(), before);
+    document.map(Arc::new).map_err(|_| Code::NotJson.into())
 }
 
 /// A revision as the Sync protocol writes it.

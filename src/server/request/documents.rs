@@ -1,17 +1,14 @@
 //! Requests about documents.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 use super::super::Permissions;
 use super::super::document::{Answer, Change, Command, Edit};
 use super::super::names::Names;
 use super::{Asked, in_words_of, written};
-use crate::document::Document;
 use crate::id::DocumentId;
 use crate::twilsock::message::Response;
-use crate::twilsock::sync::{Address, Code, CreateDocument, Data, Revision, SyncError, UpdateDocument};
+use crate::twilsock::sync::{Address, Code, CreateDocument, Revision, SyncError, UpdateDocument};
 
 /// A request that changes a document that is there.
 pub(super) enum Asking {
@@ -33,10 +30,7 @@ pub(super) async fn create(asked: Asked, create: CreateDocument) {
     if !asked.core.access.rules.may(asked.peer.identity(), document.as_str()).write {
         return asked.refuse(Code::NotAllowed.into());
     }
-    let data = match create.data.as_ref().map(content).transpose() {
-        Ok(data) => data.unwrap_or_default(),
-        Err(error) => return asked.refuse(error),
-    };
+    let data = create.data.unwrap_or_default();
     let address = Address::Name(document.as_str().to_owned());
     let core = asked.core.clone();
     if let Some((document, command)) =
@@ -103,10 +97,7 @@ fn changing(
         Asking::Update(UpdateDocument { data, ttl, if_match })
             if (may.write || data.is_none()) && (may.manage || ttl.is_none()) =>
         {
-            match data.as_ref().map(content).transpose() {
-                Ok(data) => Edit::Update { data, ttl, if_match },
-                Err(error) => return refused(asked, error),
-            }
+            Edit::Update { data, ttl, if_match }
         }
         Asking::Remove(if_match) if may.manage => Edit::Remove { if_match },
         // Saying so takes its time, too.
@@ -124,10 +115,6 @@ fn changing(
 fn refused<T>(asked: Asked, error: SyncError) -> Option<T> {
     asked.refuse(error);
     None
-}
-
-fn content(data: &Data) -> Result<Arc<Document>, SyncError> {
-    Document::from_shared(data.text()).map(Arc::new).map_err(|_| Code::NotJson.into())
 }
 
 fn writing(

@@ -1,7 +1,5 @@
 //! Documents.
 
-use std::sync::Arc;
-
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -13,10 +11,9 @@ use super::form::Form;
 use super::page::{Page, bad_token};
 use super::{Answer, Call};
 use crate::backend::Stored;
-use crate::document::Document;
 use crate::id::DocumentId;
 use crate::twilsock::sync::text::with_member;
-use crate::twilsock::sync::{Address, Code, Revision, SyncError, Timestamp};
+use crate::twilsock::sync::{Address, Code, Data, Revision, SyncError, Timestamp};
 
 /// Who made a document, as far as is known: nobody keeps it.
 const CREATED_BY: &str = "system";
@@ -28,7 +25,7 @@ impl Call<'_> {
             Some(name) => Names::named(name)?,
             None => Names::unnamed()?,
         };
-        let data = Arc::new(Document::from_object(form.data()?.unwrap_or_default()));
+        let data = form.data()?.unwrap_or_default().into();
         let stored = self.write(&document, Edit::Create { data, ttl: form.ttl()? }).await?;
         Ok(self.shown_alone(StatusCode::CREATED, &document, &stored))
     }
@@ -46,7 +43,7 @@ impl Call<'_> {
             return Err(Code::NothingToUpdate.into());
         }
         let document = self.find(address).await?;
-        let data = data.map(|data| Arc::new(Document::from_object(data)));
+        let data = data.map(Data::from);
         let stored = self.write(&document, Edit::Update { data, ttl, if_match }).await?;
         Ok(self.shown_alone(StatusCode::OK, &document, &stored))
     }

@@ -29,6 +29,12 @@ impl Data {
     }
 }
 
+impl Default for Data {
+    fn default() -> Self {
+        Self("{}".into())
+    }
+}
+
 impl From<Map<String, Value>> for Data {
     fn from(object: Map<String, Value>) -> Self {
         Self(Value::Object(object).to_string().into())

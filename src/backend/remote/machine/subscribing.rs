@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::asking::What;
 use super::{Due, Machine, backoff};
 use crate::backend::BackendError;
-use crate::document::Document;
 use crate::id::DocumentId;
 use crate::limits::{REMOTE_RETRY_MAX, REMOTE_RETRY_MIN};
 use crate::twilsock::client_session::{Moment, RequestError};
@@ -164,11 +163,7 @@ impl Machine {
                         self.later(&id, moment);
                     }
                 }
-                Event::DocumentUpdated(updated, data) => match Document::from_json(data.text()) {
-                    Ok(document) => self.updated(&updated, document, moment),
-                    // Whoever asks for it hears why it cannot be read.
-                    Err(_) => self.look_at(&updated.sid, moment),
-                },
+                Event::DocumentUpdated(updated, data) => self.updated(&updated, &data, moment),
                 // It may be of a document that another one of this name has replaced since.
                 Event::DocumentRemoved(removed) => self.gone(&removed.sid, moment),
                 // A change that cannot be read is still one.

@@ -1,15 +1,18 @@
 //! Documents that are watched: what is known of them, and looking when it is not known enough.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::asking::Then;
 use super::subscribing::Subscription;
 use super::{Due, Machine, Order, backoff};
 use crate::backend::{BackendError, BackendTime, Change, Revision, Stored};
+use crate::document::Document;
 use crate::id::DocumentId;
 use crate::limits::REMOTE_LOOK_EVERY;
 use crate::twilsock::client_session::Moment;
-use crate::twilsock::sync::{DocumentUpdated, EventId};
+use crate::twilsock::sync::{Data, DocumentUpdated, EventId};
 
 /// A document that somebody watches.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub(super) struct Watched {
     touched: Order,
     /// The newest revision told.
     newest: Option<Revision>,
+    /// The state told last: of the next one most is the same.
+    document: Option<Arc<Document>>,
     /// While it is there.
     pub(super) sid: Option<String>,
     pub(super) event: Option<EventId>,
@@ -61,6 +66,7 @@ impl Machine {
         watched.newest = watched.newest.max(Some(stored.revision));
         watched.look_at = None;
         watched.event = Some(event);
+        watched.document = Some(stored.document.clone());
         (watched.created, watched.expires) = (Some(stored.created), stored.expires);
         if watched.sid.as_deref() != Some(sid) {
             let before = watched.sid.replace(sid.to_owned());
@@ -97,13 +103,11 @@ impl Machine {
     }
 
     /// The service tells of a change.
-    pub(super) fn updated(
-        &mut self,
-        event: &DocumentUpdated,
-        document: crate::document::Document,
-        moment: Moment,
-    ) {
+    pub(super) fn updated(&mut self, event: &DocumentUpdated, data: &Data, moment: Moment) {
         let Some(id) = self.sids.get(&event.sid).cloned() else { return };
+        let before = self.watched.get(&id).and_then(|watched| watched.document.as_deref());
+        // Whoever asks for one that cannot be read hears why.
+        let Ok(document) = Document::from_shared(data.text(), before) else { return self.look(&id, moment) };
         let now = self.count();
         self.clock.saw(event.date_created, moment.now);
         let at = self.clock.at(moment.now);
@@ -119,7 +123,7 @@ impl Machine {
             None => watched.expires,
         };
         let created = watched.created.unwrap_or(updated);
-        let document = std::sync::Arc::new(document);
+        let document = Arc::new(document);
         let stored = Stored { revision, document, expires, created, updated, at };
         self.show(&id, &stored, &event.sid, event.id, now);
     }
