@@ -180,7 +180,9 @@ fn what_is_wrong_is_said_with_its_status_and_without_values() {
         ("docs --store wss://u:s3cret@h", 2, "the access token says who asks"),
         ("docs --store wss://127.0.0.1:1", 2, "give --token-file FILE, or SP_SYNC_TOKEN"),
         ("docs --store nats://127.0.0.1:1 --creds a --nkey b", 2, "give one of them"),
-        ("docs --store nats://127.0.0.1:1 --nkey no-such", 1, "no-such: cannot be read"),
+        ("docs --store nats://127.0.0.1:1 --nkey no-such", 1, "--nkey: no-such: cannot be read"),
+        ("docs --store nats://127.0.0.1:1 --nats-cert a", 2, "--nats-key need each other"),
+        ("docs --store ws://127.0.0.1:1 --token-file no-such", 1, "--token-file: no-such: cannot be read"),
         (
             "get ES0123456789abcdef0123456789abcdef",
             2,

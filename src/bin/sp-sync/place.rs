@@ -55,6 +55,12 @@ pub(crate) struct Login {
     /// A file with the seed of an nkey, for a NATS server.
     #[arg(long, env = "SP_SYNC_NKEY", value_name = "FILE")]
     nkey: Option<PathBuf>,
+    /// The certificate and chain that a NATS server over TLS asks for, PEM.
+    #[arg(long, env = "SP_SYNC_NATS_CERT", value_name = "FILE")]
+    nats_cert: Option<PathBuf>,
+    /// Its private key, PEM. One needs the other.
+    #[arg(long, env = "SP_SYNC_NATS_KEY", value_name = "FILE")]
+    nats_key: Option<PathBuf>,
     /// Certificates that are trusted beside the system's where the store is reached over TLS, PEM.
     #[arg(long, env = "SP_SYNC_CA", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
@@ -71,7 +77,12 @@ impl Login {
             options = options.credentials_file(path);
         }
         if let Some(path) = &self.nkey {
-            options = options.nkey(secret(path)?);
+            options = options.nkey(secret("--nkey", path)?);
+        }
+        match (&self.nats_cert, &self.nats_key) {
+            (Some(certificate), Some(key)) => options = options.client_certificate(certificate, key),
+            (None, None) => {}
+            _ => return Err(Problem::Usage("--nats-cert and --nats-key need each other: give both".into())),
         }
         if let Some(path) = &self.ca {
             options = options.ca_file(path);
@@ -89,13 +100,14 @@ impl Login {
     }
 }
 
-/// What a file for its owner's eyes holds, without the line's end.
-pub(crate) fn secret(path: &Path) -> Outcome<String> {
+/// What a file for its owner's eyes, named by this option, holds, without the line's end.
+pub(crate) fn secret(option: &str, path: &Path) -> Outcome<String> {
     let shown = path.display();
     let read = std::fs::read_to_string(path);
-    let text = read.map_err(|error| Problem::Failed(format!("{shown}: cannot be read: {error}")))?;
+    let text =
+        read.map_err(|error| Problem::Failed(format!("{option}: {shown}: cannot be read: {error}")))?;
     match text.trim() {
-        "" => Err(Problem::Failed(format!("{shown}: it is empty"))),
+        "" => Err(Problem::Failed(format!("{option}: {shown}: it is empty"))),
         text => Ok(text.to_owned()),
     }
 }

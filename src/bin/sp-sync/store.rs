@@ -102,7 +102,7 @@ impl Common {
         document: Option<&DocumentId>,
     ) -> Outcome<Arc<dyn TokenProvider>> {
         let token = match (&self.token_file, std::env::var("SP_SYNC_TOKEN")) {
-            (Some(path), _) => Token::new(secret(path)?),
+            (Some(path), _) => Token::new(secret("--token-file", path)?),
             (None, Ok(token)) if !token.is_empty() => Token::new(token),
             _ => {
                 let why = "a Sync service asks for a token: give --token-file FILE, or SP_SYNC_TOKEN";

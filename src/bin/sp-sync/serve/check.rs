@@ -158,7 +158,7 @@ async fn store(options: &Serve, faults: &mut Faults) -> String {
             return format!("in {url}{}", bucket(options, url, faults).await);
         }
         other => {
-            faults.add(unserved(other));
+            faults.add(unserved(options.store_option(), other));
             return String::new();
         }
     };
@@ -197,7 +197,7 @@ async fn bucket(options: &Serve, url: &NatsUrl, faults: &mut Faults) -> &'static
         Ok(nats) => nats.close().await,
         Err(error) if is_unmade(&error) => return ", which will be made",
         Err(error @ BackendError::Unavailable { .. }) => caution(&told_of_store(&error)),
-        Err(error) => faults.add(format!("--store: {}", told_of_store(&error))),
+        Err(error) => faults.add(format!("{}: {}", options.store_option(), told_of_store(&error))),
     }
     ""
 }

@@ -103,6 +103,11 @@ impl Serve {
         self.nats.as_ref().unwrap_or(&self.store)
     }
 
+    /// The option that says so.
+    fn store_option(&self) -> &'static str {
+        if self.nats.is_some() { "--nats" } else { "--store" }
+    }
+
     /// Options that are times, by name.
     fn seconds(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let own = [("leeway-s", self.leeway_s), ("attempt-every-s", self.attempt_every_s)];

@@ -121,13 +121,13 @@ async fn open(options: &Serve, commits: &Durations) -> Outcome<Open> {
                 }
             }
         }
-        other => Err(Problem::Usage(unserved(other))),
+        other => Err(Problem::Usage(unserved(options.store_option(), other))),
     }
 }
 
 /// A store that no server can stand before: a service says who may do what itself, and to one client only.
-pub(super) fn unserved(store: &BackendUrl) -> String {
-    format!("--store: {store} is a service itself; write memory:, file:PATH or nats://HOST:PORT/BUCKET")
+pub(super) fn unserved(option: &str, store: &BackendUrl) -> String {
+    format!("{option}: {store} is a service itself; write memory:, file:PATH or nats://HOST:PORT/BUCKET")
 }
 
 pub(super) fn service(
