@@ -74,16 +74,24 @@ pub(super) struct Problem {
     pub(super) status: u16,
     pub(super) code: u32,
     pub(super) message: String,
+    /// How whoever is not known is asked to say who they are.
+    asks: &'static str,
     pub(super) retry_after: Option<Duration>,
 }
 
 impl Problem {
     fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self { status, code, message: message.into(), asks: "Basic", retry_after: None }
     }
 
     pub(super) fn not_authenticated() -> Self {
         Self::new(401, NOT_AUTHENTICATED, "Authenticate")
+    }
+
+    /// The same where the proof is a bearer's: browsers ask for a name and a password when they are told `Basic`.
+    pub(super) fn unknown_bearer() -> Self {
+        let message = "Authenticate: the SP token in `Authorization: Bearer …` is missing or not known here";
+        Self { asks: "Bearer", ..Self::new(401, NOT_AUTHENTICATED, message) }
     }
 
     pub(super) fn forbidden() -> Self {
@@ -146,15 +154,15 @@ impl Problem {
     }
 
     pub(super) fn response(&self) -> Response {
-        let Self { status, code, message, .. } = self;
+        let Self { status, code, message, asks, .. } = self;
         let body = json!({
             "code": code, "message": message, "more_info": format!("{MORE_INFO}{code}"), "status": status,
         });
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = json(status, &body);
         if *code == NOT_AUTHENTICATED {
-            let ask = HeaderValue::from_static("Basic realm=\"Sync API\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+            let ask = HeaderValue::try_from(format!("{asks} realm=\"Sync API\""));
+            response.headers_mut().extend(ask.ok().map(|ask| (header::WWW_AUTHENTICATE, ask)));
         }
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
@@ -179,7 +187,7 @@ impl From<Code> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let Refusal { status, code, message, retry_after } = refusal;
-        Self { status, code, message, retry_after }
+        Self { retry_after, ..Self::new(status, code, message) }
     }
 }
 

@@ -135,7 +135,9 @@ impl Service {
     /// were gone in time; those that were not are gone when the process ends.
     pub async fn shut_down(&self) -> bool {
         let session = &self.core.limits.session;
-        self.core.running.close(session.drain_within + session.close_linger * 2).await
+        let in_time = self.core.running.close(session.drain_within + session.close_linger * 2).await;
+        self.core.documents.close();
+        in_time
     }
 }
 

@@ -10,6 +10,7 @@ mod seen {
     use std::collections::HashMap;
     use std::fmt::Display;
     use std::net::IpAddr;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::sync::{Arc, Mutex, PoisonError};
     use std::time::Duration;
 
@@ -43,6 +44,7 @@ mod seen {
     static FULL: Seldom = Seldom::new();
     static REFUSED_BY_LIMIT: Seldom = Seldom::new();
     static STORE: Seldom = Seldom::new();
+    static FAILING: AtomicBool = AtomicBool::new(false);
 
     /// The span of a connection, around all it does.
     pub(in crate::server) fn connection<F: Future>(
@@ -87,8 +89,16 @@ mod seen {
 
     /// The store did not do as it was asked.
     pub(in crate::server) fn store_failed(why: &dyn Display) {
+        FAILING.store(true, Relaxed);
         if STORE.may() {
             error!(target: "sp_sync::server", reason = why.to_string(), "the store failed");
+        }
+    }
+
+    /// A write held. Whoever was told that the store fails wants to know when that is over.
+    pub(in crate::server) fn store_works() {
+        if FAILING.load(Relaxed) && FAILING.swap(false, Relaxed) {
+            info!(target: "sp_sync::server", "the store works again");
         }
     }
 
@@ -267,6 +277,8 @@ mod seen {
     pub(in crate::server) fn full(_: Option<IpAddr>, _: usize) {}
 
     pub(in crate::server) fn store_failed(_: &dyn Display) {}
+
+    pub(in crate::server) fn store_works() {}
 
     pub(in crate::server) fn cut(_: u64) {}
 

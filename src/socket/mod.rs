@@ -86,7 +86,15 @@ pub(crate) fn unusable(why: impl Into<Box<dyn std::error::Error + Send + Sync>>)
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-/// The same failure with what was attempted, and on what.
+/// The same failure with what was attempted, and on what, and the next step where there is one.
 fn told(doing: &str, host: &str, port: u16, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{doing} {host}:{port}: {error}"))
+    let step = match error.kind() {
+        io::ErrorKind::ConnectionRefused => ": start the service there, or correct the address",
+        // rustls: the first byte of the answer begins no record of TLS.
+        io::ErrorKind::InvalidData if error.to_string().contains("InvalidContentType") => {
+            ": what listens there does not speak TLS: correct the port, or leave out the `s` of wss:// or https://"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{doing} {host}:{port}: {error}{step}"))
 }

@@ -61,6 +61,16 @@ pub(super) struct Stream {
     /// How many subjects there are in all, where they were asked for.
     #[serde(default)]
     pub(super) total: usize,
+    #[serde(default)]
+    pub(super) cluster: Cluster,
+}
+
+/// Where a stream is.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Cluster {
+    /// A server that is alone has none.
+    #[serde(default)]
+    pub(super) name: String,
 }
 
 #[derive(Debug, Deserialize)]

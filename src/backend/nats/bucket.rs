@@ -94,10 +94,14 @@ pub(super) async fn look(core: &Core) -> Result<Stream, Failure> {
 ///
 /// # Errors
 /// [`Opening::Later`] when it may work a moment later.
-pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Stream, Opening> {
+pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Opened, Opening> {
     let doing = || format!("opening the bucket `{}`", core.names.bucket());
+    let mut is_new = false;
     let found = match look(core).await {
-        Err(failure) if failure.code() == Some(code::NO_STREAM) && wanted.create => make(core, wanted).await,
+        Err(failure) if failure.code() == Some(code::NO_STREAM) && wanted.create => {
+            is_new = true;
+            make(core, wanted).await
+        }
         Err(failure) if failure.code() == Some(code::NO_STREAM) => {
             return Err(Opening::Never(fatal(doing(), missing(&core.names, wanted))));
         }
@@ -110,10 +114,18 @@ pub(super) async fn open(core: &Core, wanted: &Wanted) -> Result<Stream, Opening
     config.num_replicas = replicas;
     let differences = differences(&stream.config, &config, &core.names);
     if differences.is_empty() {
-        return Ok(stream);
+        return Ok(Opened { stream, is_new });
     }
     let why = format!("it has other settings than wanted: {}", differences.join("; "));
     Err(Opening::Never(fatal(doing(), why)))
+}
+
+/// A bucket as it should be.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) stream: Stream,
+    /// There was none.
+    pub(super) is_new: bool,
 }
 
 /// Why a bucket could not be opened.
@@ -180,7 +192,7 @@ fn missing(names: &Names, wanted: &Wanted) -> String {
         format!("nats kv add {}", names.bucket())
     };
     format!(
-        "there is none: open it with create(true), or run `{made} --replicas {replicas} --storage {storage} \
+        "there is none: correct the name, open it with create(true), or run `{made} --replicas {replicas} --storage {storage} \
          --republish-source '{}' --republish-destination '{}'`",
         names.republish_source(),
         names.republish_destination()

@@ -222,6 +222,10 @@ fn cause(failure: &ConnectError, options: &NatsOptions, places: &Places) -> Back
             unavailable("no server answered in time: is it up, and is the port NATS's?".into())
         }
         ConnectErrorKind::Tls | ConnectErrorKind::ServerParse => fatal(&doing(), source),
+        ConnectErrorKind::Io if is_certificate && source.contains("InvalidContentType") => fatal(
+            &doing(),
+            "what listens there does not speak TLS: correct the port, or write nats:// for tls://".into(),
+        ),
         ConnectErrorKind::Io if is_certificate => fatal(
             &doing(),
             format!("{source}: name the authority that signed the server's certificate with ca_file"),

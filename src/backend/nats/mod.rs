@@ -102,6 +102,9 @@ pub struct Nats {
 struct Shared {
     core: Arc<Core>,
     document_bytes_max: usize,
+    replicas: usize,
+    has_made_bucket: bool,
+    is_in_cluster: bool,
     /// Emptied by closing; dropped, they end.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -116,6 +119,24 @@ impl Nats {
     #[must_use]
     pub fn bucket(&self) -> &str {
         self.shared.core.names.bucket()
+    }
+
+    /// On how many servers each document is, as found when the bucket was opened.
+    #[must_use]
+    pub fn replicas(&self) -> usize {
+        self.shared.replicas
+    }
+
+    /// Whether there was no such bucket when it was opened, and it was made.
+    #[must_use]
+    pub fn has_made_bucket(&self) -> bool {
+        self.shared.has_made_bucket
+    }
+
+    /// Whether the server is one of a cluster, as found when the bucket was opened.
+    #[must_use]
+    pub fn is_in_cluster(&self) -> bool {
+        self.shared.is_in_cluster
     }
 
     /// Sends what was accepted, and ends every call and every watch, for all clones.

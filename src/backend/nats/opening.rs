@@ -7,8 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::api::Stream;
-use super::bucket::{self, Opening, Wanted};
+use super::bucket::{self, Opened, Opening, Wanted};
 use super::clock::Clock;
 use super::connecting::{self, Places};
 use super::core::{Core, spread};
@@ -48,7 +47,7 @@ impl Nats {
         let is_old_server = !core.link.client().is_server_compatible(2, 10, 0);
         let NatsOptions { replicas, storage, create, .. } = options;
         let wanted = Wanted { replicas, storage, create, is_old_server };
-        let (stream, may_write) = bucket_of(&core, &wanted, deadline).await?;
+        let (Opened { stream, is_new }, may_write) = bucket_of(&core, &wanted, deadline).await?;
         let is_chained = bucket::is_chained(&stream.config);
         if is_chained {
             check_waits(&options, kept)?;
@@ -62,7 +61,15 @@ impl Nats {
         let document_bytes_max = fitting(&core, stream.config.max_msg_size, options.document_bytes_max)?;
         let mut tasks = keeping::begin(&core, stream.created, options.sweep_interval);
         tasks.spawn(keeping::denials(Arc::downgrade(&core), denied));
-        Ok(Self { shared: Arc::new(Shared { core, document_bytes_max, tasks: Mutex::new(tasks) }) })
+        let shared = Arc::new(Shared {
+            core,
+            document_bytes_max,
+            replicas: stream.config.num_replicas,
+            has_made_bucket: is_new,
+            is_in_cluster: !stream.cluster.name.is_empty(),
+            tasks: Mutex::new(tasks),
+        });
+        Ok(Self { shared })
     }
 }
 
@@ -95,14 +102,18 @@ async fn check_deleting(core: &Core) -> Result<(), BackendError> {
 
 /// Finds or makes the bucket, trying again until `deadline` what may work a moment later; and answers whether this client may
 /// write.
-async fn bucket_of(core: &Core, wanted: &Wanted, deadline: Instant) -> Result<(Stream, bool), BackendError> {
+async fn bucket_of(core: &Core, wanted: &Wanted, deadline: Instant) -> Result<(Opened, bool), BackendError> {
+    let mut is_new = false;
     loop {
         let opened = match bucket::open(core, wanted).await {
-            Ok(stream) => set_clock(core).await.map(|may_write| (stream, may_write)),
+            Ok(opened) => {
+                is_new |= opened.is_new;
+                set_clock(core).await.map(|may_write| (opened.stream, may_write))
+            }
             Err(opening) => Err(opening),
         };
         let error = match opened {
-            Ok(found) => return Ok(found),
+            Ok((stream, may_write)) => return Ok((Opened { stream, is_new }, may_write)),
             Err(Opening::Never(error)) => return Err(error),
             Err(Opening::Later(error)) => error,
         };

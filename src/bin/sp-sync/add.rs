@@ -7,7 +7,7 @@ use sp_sync::catalogue::{ActionType, FieldType};
 use sp_sync::client::{Receipt, Request};
 use sp_sync::{Action, Batch, DocumentId, SyncClient};
 
-use crate::output::{Outcome, Problem};
+use crate::output::{Outcome, Problem, caution};
 use crate::set::nothing_to_do;
 use crate::store::{
     Access, Common, Store, called, document_id, json_of_line, json_or_text, key_value, leave, text,
@@ -53,6 +53,9 @@ pub(crate) async fn run(arguments: &Add) -> Outcome<()> {
     let access = if arguments.create { Access::Create } else { Access::Write };
     let store = arguments.common.open(access, Some(&arguments.document)).await?;
     let asked = Asked::of(arguments, &store)?;
+    if store.find(&arguments.document).await?.is_none() {
+        caution(&format!("there was no document `{}`: it is made", arguments.document));
+    }
     let client = store.connect(&arguments.document).await?;
     let done = match asked {
         Asked::Response { name, info, within } => {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use sp_sync::backend::{Backend, BackendUrl, Embedded, Memory, Nats, NatsUrl, Remote, ServiceUrl};
+use sp_sync::backend::{
+    Backend, BackendError, BackendUrl, Embedded, Memory, Nats, NatsUrl, Remote, ServiceUrl,
+};
 use sp_sync::backend::{embedded, nats};
 
-use crate::output::{Outcome, Problem};
+use crate::output::{Outcome, Problem, caution};
 
 /// Reads `--store` and `--nats`. What is wrong with an address is told without the address, which may have a password in it.
 #[derive(Clone)]
@@ -127,8 +129,8 @@ enum End {
 }
 
 impl Open {
-    pub(crate) fn memory() -> Self {
-        Self { backend: Arc::new(Memory::new()), end: End::Nothing }
+    pub(crate) fn memory(memory: Memory) -> Self {
+        Self { backend: Arc::new(memory), end: End::Nothing }
     }
 
     pub(crate) async fn file(path: &Path, options: embedded::Options) -> Outcome<Self> {
@@ -136,8 +138,19 @@ impl Open {
         Ok(Self { backend: Arc::new(file.clone()), end: End::File(file) })
     }
 
-    pub(crate) async fn nats(options: nats::NatsOptions) -> Outcome<Self> {
+    /// Opens a bucket, and tells what may come as a surprise: that it was made, and that it is no better than one server.
+    pub(crate) async fn nats(options: nats::NatsOptions) -> Result<Self, BackendError> {
         let nats = options.open().await?;
+        let (bucket, replicas) = (nats.bucket(), nats.replicas());
+        if nats.has_made_bucket() {
+            caution(&format!("there was no bucket {bucket}: it was made, with replicas={replicas}"));
+        }
+        if replicas == 1 && nats.is_in_cluster() {
+            caution(&format!(
+                "all documents of the bucket {bucket} are on one of the cluster's servers only, and are lost with it: \
+                 ?replicas=3 in the address of a new bucket keeps three copies"
+            ));
+        }
         Ok(Self { backend: Arc::new(nats.clone()), end: End::Nats(nats) })
     }
 

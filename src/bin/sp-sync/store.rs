@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sp_sync::backend::{Backend, BackendUrl, Embedded, ServiceUrl, Stored};
+use sp_sync::backend::{Backend, BackendUrl, Embedded, Memory, ServiceUrl, Stored};
 use sp_sync::token::{HttpTokens, Token, TokenProvider};
 use sp_sync::{Catalogue, DocumentId, Identity, SyncClient};
 use tokio::task::JoinHandle;
@@ -76,7 +76,7 @@ impl Common {
             BackendUrl::File(path) => (file(path, access).await?, path.display().to_string()),
             BackendUrl::Memory => {
                 caution("memory: is empty at the beginning, and what is written there is gone at the end");
-                (Open::memory(), self.store.to_string())
+                (Open::memory(Memory::new()), self.store.to_string())
             }
             BackendUrl::Nats(url) => {
                 let options = self.login.bucket(url)?.create(access == Access::Create);

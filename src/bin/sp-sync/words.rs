@@ -57,9 +57,10 @@ pub(crate) fn is_unmade(error: &BackendError) -> bool {
 
 /// Commands that only read do so by themselves; there is no option for it.
 fn on_store(message: &str) -> String {
-    message
-        .replace(", or open it with read_only", "")
-        .replace(UNMADE, "make it with `sp-sync set DOC --create`")
+    message.replace(", or open it with read_only", "").replace("with ca_file", "with --ca").replace(
+        UNMADE,
+        "make it with `sp-sync set DOC --create` (?replicas=3 in the address keeps three copies)",
+    )
 }
 
 /// Which of the actions given the error is about, from 0; `None` when it is about none of them.

@@ -186,6 +186,11 @@ impl Core {
 }
 
 impl Documents {
+    /// Lets go of all: a task ends with what it has begun, and holds the store no longer.
+    pub(super) fn close(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<DocumentId, mpsc::Sender<Command>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }

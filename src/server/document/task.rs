@@ -79,8 +79,12 @@ pub(super) fn start(core: Arc<Core>, document: DocumentId, commands: mpsc::Recei
 impl Task {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         self.core.counters.documents.up();
+        let mut is_over = false;
         loop {
             self.settle();
+            if is_over && self.work.is_none() {
+                break;
+            }
             let idle = self.work.is_none() && self.watching.is_none();
             let idle_for = self.core.limits.document_idle;
             // Ranked: an answer goes out before anything else is told; while a write is on its way the watch is not asked,
@@ -93,9 +97,9 @@ impl Task {
                     self.changed(change);
                 }
                 change = next(&mut self.watching_rows), if self.watching_rows.is_some() => self.rows_changed(change),
-                command = commands.recv() => match command {
+                command = commands.recv(), if !is_over => match command {
                     Some(command) => self.obey(command),
-                    None => break,
+                    None => is_over = true,
                 },
                 () = sleep(idle_for), if idle => {
                     if self.core.forget(&self.document, &commands) {

@@ -191,7 +191,10 @@ impl Writing {
 
     fn count(&self, result: &Result<Done, SyncError>) {
         match result {
-            Ok(_) => self.counters.writes_held.up(),
+            Ok(_) => {
+                trace::store_works();
+                self.counters.writes_held.up();
+            }
             Err(error) if error.is(Code::StaleDocument) => self.counters.writes_stale.up(),
             Err(error) if error.is(Code::Internal) => self.counters.writes_unknown.up(),
             Err(_) => self.counters.writes_refused.up(),

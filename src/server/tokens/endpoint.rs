@@ -151,7 +151,7 @@ async fn give(State(inner): State<Inner>, peer: Peer, headers: HeaderMap, body: 
 
 async fn token(inner: &Inner, peer: Peer, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
     inner.attempts.begin(peer.address, Instant::now()).map_err(Problem::too_many_attempts)?;
-    let bearer = bearer(headers).ok_or_else(Problem::not_authenticated)?;
+    let bearer = bearer(headers).ok_or_else(Problem::unknown_bearer)?;
     let body = Body::read(body).ok_or_else(Problem::not_json)?;
     let document = body.document.as_deref().filter(|_| inner.service.is_none());
     let request = TokenRequest { bearer, identity: body.identity.as_deref(), document };
@@ -160,7 +160,7 @@ async fn token(inner: &Inner, peer: Peer, headers: &HeaderMap, body: &[u8]) -> R
             inner.attempts.succeeded(peer.address, Instant::now());
         }
         match denied {
-            Denied::Unknown => Problem::not_authenticated(),
+            Denied::Unknown => Problem::unknown_bearer(),
             Denied::NotAllowed => Problem::forbidden(),
             Denied::Missing { field } => Problem::missing(field),
             Denied::Unavailable => Problem::unavailable(),

@@ -174,7 +174,9 @@ async fn clients_that_do_not_keep_up_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_answers_what_was_begun_and_sends_everybody_elsewhere() {
     let store = Memory::new();
-    let server = Running::new(service(store.clone())).await;
+    let mut limits = Limits::default();
+    limits.document_idle = Duration::from_secs(3_600);
+    let server = Running::new(service(store.clone()).limits(limits)).await;
     let (mut alice, mut idle) = (server.join("alice").await, server.join("idle").await);
     alice.create("seat", json!({ "n": -1 })).await;
     let mut asked = Vec::new();
@@ -199,6 +201,8 @@ async fn a_shutdown_answers_what_was_begun_and_sends_everybody_elsewhere() {
     alice.closed_with_308().await;
     assert!(down.await.unwrap(), "all went in time");
     assert!(!server.service.is_open());
+    // Whatever holds the store keeps it open.
+    until("documents are let go of", || server.service.counters().documents.get() == 0).await;
     assert!(Party::try_connect(server.at).await.is_err());
     let id = sp_sync::DocumentId::new("seat").unwrap();
     let stored = sp_sync::backend::Backend::read(&store, &id).await.unwrap().unwrap();

@@ -159,6 +159,21 @@ async fn a_server_that_ends_closes_its_store() {
     assert!(!desk.path("documents.db-wal").exists(), "everything is in the one file");
 }
 
+#[tokio::test]
+async fn documents_may_be_as_long_as_the_option_says() {
+    let desk = Desk::new();
+    for store in ["memory:", "file:@documents.db"] {
+        let running = desk.start(&format!("{SERVE} --store {store} --document-bytes-max 50000"));
+        let form =
+            |bytes: usize| format!("UniqueName=d{bytes}&Data=%7B%22a%22%3A%22{}%22%7D", "a".repeat(bytes));
+        let held = running.rest("POST", "/Documents", &form(40_000)).await;
+        assert_eq!(held.status, 201, "{store}: {}", held.body);
+        let refused = running.rest("POST", "/Documents", &form(60_000)).await;
+        assert_eq!(refused.refusal(), (413, 54006), "{store}: {}", refused.body);
+        assert!(refused.body.contains("the limit is 50000"), "{store}: {}", refused.body);
+    }
+}
+
 /// What was acknowledged is there after `kill -9`.
 #[tokio::test]
 async fn a_server_that_is_killed_has_lost_nothing() {
@@ -182,7 +197,7 @@ async fn options_come_from_the_command_line_then_the_environment_then_a_file() {
     let keys = desk.path("keys.toml");
     let config = format!(
         "listen = \"127.0.0.1:0\"\nkeys = {keys:?}\npublic-url = \"http://file.example\"\n\
-         document-bytes-max = 100\nlimits = \"twilio\"\nbehind_proxy = true\n"
+         document-bytes-max = 2000\nlimits = \"twilio\"\nbehind_proxy = true\n"
     );
     desk.write("server.toml", &config);
     let url = |command: Command| Running::of(command).url.clone();

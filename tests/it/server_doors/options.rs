@@ -80,7 +80,7 @@ fn value(option: &str, desk: &Desk) -> Option<String> {
         "store" => "memory:".to_owned(),
         // Nobody is there, which is only warned of.
         "nats" => "nats://127.0.0.1:1/exams".to_owned(),
-        "creds" | "nkey" | "ca" => file("keys.toml"),
+        "creds" | "nkey" | "ca" | "nats-cert" | "nats-key" => file("keys.toml"),
         "keys" => file("keys.toml"),
         "users" => file("users.toml"),
         "tls-cert" => tls("first.pem"),
@@ -90,6 +90,7 @@ fn value(option: &str, desk: &Desk) -> Option<String> {
         "executors" => "extension,agent".to_owned(),
         "limits" => "twilio".to_owned(),
         "log" => "warn".to_owned(),
+        "document-bytes-max" => "2000".to_owned(),
         "behind-proxy" | "acl-enabled" | "cut-at-expiry" => return None,
         // All others are numbers.
         _ => "200".to_owned(),
@@ -177,9 +178,9 @@ fn a_wrong_value_is_told_with_its_place() {
 fn what_does_not_go_together_is_told_with_the_next_step() {
     let desk = Desk::new();
     for (line, parts) in [
-        ("serve --check", &["--keys <FILE>"][..]),
+        ("serve --check", &["--keys FILE", "`sp-sync dev --keys-out"][..]),
         ("serve --check --config @none.toml", &["none.toml: cannot be read"]),
-        ("serve --check --keys @none.toml", &["none.toml"]),
+        ("serve --check --keys @none.toml", &["none.toml", "`sp-sync dev --keys-out"]),
         ("serve --check --keys @keys.toml --users @none.toml", &["none.toml"]),
         (
             "serve --check --keys @keys.toml --store file:/nowhere/at/all",
@@ -208,6 +209,9 @@ fn what_does_not_go_together_is_told_with_the_next_step() {
             &["--token-path", "slash"],
         ),
         ("serve --check --keys @keys.toml --executors a,B-c", &["--executors", "B-c"]),
+        ("serve --check --keys @keys.toml --connections-max 0", &["--connections-max", "1 at least"]),
+        ("serve --check --keys @keys.toml --document-bytes-max 5", &["--document-bytes-max", "1024 bytes"]),
+        ("serve --check --keys @keys.toml --nats-cert a --store nats://127.0.0.1:1", &["--nats-key"]),
     ] {
         let (status, said, errors) = desk.run(line);
         assert_eq!((status, said.as_str()), (Some(2), ""), "{line}: {errors}");

@@ -78,6 +78,9 @@ async fn what_is_no_login_is_refused_in_the_services_form() {
     {
         assert_eq!(client.ask("POST", "/sync/tokens", headers, "{}").await.refusal(), (401, 20003));
     }
+    let stranger = client.ask("POST", "/sync/tokens", &[], "{}").await;
+    // `Basic` would make a browser ask for a name and a password.
+    assert_eq!(stranger.header("www-authenticate"), Some("Bearer realm=\"Sync API\""));
     let bearer = [("authorization", "Bearer token of ana")];
     for body in ["{", "[]", "{\"identity\": 1}", "\u{0}"] {
         assert_eq!(client.ask("POST", "/sync/tokens", &bearer, body).await.refusal(), (400, 54008), "{body}");

@@ -57,11 +57,19 @@ fn see(options: &Serve) -> (Option<Ready>, Faults) {
     (keys.map(|keys| Ready { keys, users, tls }), faults)
 }
 
+const MAKING: &str = "`sp-sync dev --keys-out keys.toml` makes one";
+
 fn keys(options: &Serve, faults: &mut Faults) -> Option<Keys> {
     let Some(path) = &options.keys else {
-        faults.add("there is no keys file: give --keys FILE, or `keys` in the file of --config");
+        faults.add(format!(
+            "there is no keys file: give --keys FILE, or `keys` in the file of --config; {MAKING}"
+        ));
         return None;
     };
+    if !path.exists() {
+        faults.add(format!("--keys: there is no file {}; {MAKING}", path.display()));
+        return None;
+    }
     private(path);
     faults.of(Keys::read(path))
 }

@@ -1,5 +1,7 @@
 //! Options of the server that need more than a line.
 
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::time::Duration;
 
 use sp_sync::Executor;
@@ -11,6 +13,24 @@ pub(super) fn executor(text: &str) -> Result<Executor, String> {
     match begins && text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric()) {
         true => Ok(text.into()),
         false => Err("executors have names of a small letter and up to 63 letters and digits".into()),
+    }
+}
+
+/// A limit that lets something through.
+fn positive<N: FromStr<Err = ParseIntError> + From<u8> + PartialEq>(text: &str) -> Result<N, String> {
+    match text.parse() {
+        Ok(number) if number != N::from(0) => Ok(number),
+        Ok(_) => Err("it has to be 1 at least: leave it out for the usual limit".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Bookkeeping alone may take 512 bytes.
+fn document_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 1_024..) => Ok(bytes),
+        Ok(_) => Err("a document needs 1024 bytes at least".into()),
+        Err(error) => Err(format!("{error}")),
     }
 }
 
@@ -30,28 +50,28 @@ pub(super) struct Bounds {
     #[arg(long, env = "SP_SYNC_LIMITS", value_name = "PROFILE", default_value = "default", value_enum)]
     limits: Profile,
     /// Connections at a time.
-    #[arg(long, env = "SP_SYNC_CONNECTIONS_MAX", value_name = "NUMBER")]
+    #[arg(long, env = "SP_SYNC_CONNECTIONS_MAX", value_name = "NUMBER", value_parser = positive::<usize>)]
     connections_max: Option<usize>,
     /// Subscriptions of one connection.
-    #[arg(long, env = "SP_SYNC_SUBSCRIPTIONS_MAX", value_name = "NUMBER")]
+    #[arg(long, env = "SP_SYNC_SUBSCRIPTIONS_MAX", value_name = "NUMBER", value_parser = positive::<usize>)]
     subscriptions_max: Option<usize>,
-    /// Bytes of compact JSON of one document.
-    #[arg(long, env = "SP_SYNC_DOCUMENT_BYTES_MAX", value_name = "BYTES")]
+    /// Bytes of compact JSON of one document; 16384 where nothing says otherwise. The store takes as many.
+    #[arg(long, env = "SP_SYNC_DOCUMENT_BYTES_MAX", value_name = "BYTES", value_parser = document_bytes)]
     document_bytes_max: Option<usize>,
     /// Longest frame that is read from a client.
-    #[arg(long, env = "SP_SYNC_FRAME_BYTES_MAX", value_name = "BYTES")]
+    #[arg(long, env = "SP_SYNC_FRAME_BYTES_MAX", value_name = "BYTES", value_parser = positive::<usize>)]
     frame_bytes_max: Option<usize>,
     /// Requests per second of one connection.
-    #[arg(long, env = "SP_SYNC_REQUESTS_PER_S", value_name = "NUMBER")]
+    #[arg(long, env = "SP_SYNC_REQUESTS_PER_S", value_name = "NUMBER", value_parser = positive::<u32>)]
     requests_per_s: Option<u32>,
     /// Requests of one connection that are worked on at a time.
-    #[arg(long, env = "SP_SYNC_REQUESTS_OPEN_MAX", value_name = "NUMBER")]
+    #[arg(long, env = "SP_SYNC_REQUESTS_OPEN_MAX", value_name = "NUMBER", value_parser = positive::<usize>)]
     requests_open_max: Option<usize>,
     /// Writes per second and document.
-    #[arg(long, env = "SP_SYNC_WRITES_PER_S", value_name = "NUMBER")]
+    #[arg(long, env = "SP_SYNC_WRITES_PER_S", value_name = "NUMBER", value_parser = positive::<u32>)]
     writes_per_s: Option<u32>,
     /// Reads per second and document.
-    #[arg(long, env = "SP_SYNC_READS_PER_S", value_name = "NUMBER")]
+    #[arg(long, env = "SP_SYNC_READS_PER_S", value_name = "NUMBER", value_parser = positive::<u32>)]
     reads_per_s: Option<u32>,
     /// From connection to first frame.
     #[arg(long, env = "SP_SYNC_INIT_WITHIN_S", value_name = "SECONDS")]

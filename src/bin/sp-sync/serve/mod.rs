@@ -49,7 +49,7 @@ pub(crate) struct Serve {
     #[command(flatten)]
     login: Login,
     /// The keys file: account, service, API keys. `sp-sync dev --keys-out FILE` makes one.
-    #[arg(long, env = "SP_SYNC_KEYS", value_name = "FILE", required_unless_present = "config")]
+    #[arg(long, env = "SP_SYNC_KEYS", value_name = "FILE")]
     keys: Option<PathBuf>,
     /// The users file: who may have tokens, and which documents they may open. Without it there is no token endpoint, and
     /// whoever has a good access token may do everything.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use sp_sync::backend::{Backend, BackendUrl, Embedded};
-use sp_sync::limits::SERVER_CERTIFICATE_EVERY;
+use sp_sync::backend::{Backend, BackendUrl, Embedded, Memory};
+use sp_sync::limits::{DOCUMENT_BYTES_MAX, SERVER_CERTIFICATE_EVERY};
 use sp_sync::server::{
     Attempts, Durations, JwtGatekeeper, Keys, Operations, Rest, Serve as Serving, Service, Timed,
     TokenEndpoint, Users, router,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::Serve;
@@ -19,6 +19,7 @@ use super::check::{Ready, check, look};
 use super::front::Doors;
 use crate::output::{Outcome, Problem, caution, print};
 use crate::place::Open;
+use crate::words::told_of_store;
 
 pub(super) type Store = Timed<Arc<dyn Backend>>;
 
@@ -98,26 +99,38 @@ async fn stop(service: Service, operations: Operations) {
 /// seconds when a whole cluster is started.
 const NATS_WITHIN: Duration = Duration::from_secs(60);
 
-/// How often somebody who waits for it is told so.
+/// How often somebody who waits for it is told so, and why.
 const NATS_TOLD_EVERY: Duration = Duration::from_secs(5);
 
+/// Between two attempts: some fail at once.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The store, which takes documents as long as this server does.
 async fn open(options: &Serve, commits: &Durations) -> Outcome<Open> {
+    let bytes_max = options.bounds.limits().document_bytes_max.unwrap_or(DOCUMENT_BYTES_MAX);
     match options.store() {
-        BackendUrl::Memory => Ok(Open::memory()),
+        BackendUrl::Memory => Ok(Open::memory(Memory::with_document_bytes_max(bytes_max))),
         BackendUrl::File(path) => {
             let commits = commits.clone();
-            Open::file(path, Embedded::options().on_commit(move |took| commits.add(took))).await
+            let file = Embedded::options().document_bytes_max(bytes_max);
+            Open::file(path, file.on_commit(move |took| commits.add(took))).await
         }
         BackendUrl::Nats(url) => {
-            let bucket = options.login.bucket(url)?.connect_within(NATS_WITHIN);
+            let bucket = options.login.bucket(url)?.connect_within(NATS_TOLD_EVERY);
+            let bucket = match options.bounds.limits().document_bytes_max {
+                Some(bytes_max) => bucket.document_bytes_max(bytes_max),
+                None => bucket,
+            };
             info!(%url, "reaching NATS");
-            let mut opening = std::pin::pin!(Open::nats(bucket));
+            let until = Instant::now() + NATS_WITHIN;
             loop {
-                match timeout(NATS_TOLD_EVERY, &mut opening).await {
-                    Ok(opened) => return opened,
-                    Err(_) => {
-                        warn!(%url, "NATS or its bucket does not answer yet: trying for a minute in all")
+                match Open::nats(bucket.clone()).await {
+                    Err(error) if error.is_transient() && Instant::now() < until => {
+                        let reason = told_of_store(&error);
+                        warn!(%url, reason, "no store yet: trying for a minute in all");
+                        sleep(PAUSE).await;
                     }
+                    opened => return Ok(opened?),
                 }
             }
         }
