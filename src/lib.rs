@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod document;
 mod error;
 pub mod id;
+mod json;
 pub mod limits;
 mod percent;
 #[cfg(doc)]

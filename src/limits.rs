@@ -408,5 +408,9 @@ pub const SERVER_WRITE_BUFFER_BYTES: usize = 16_384;
 /// The longest pause of a server before it watches a document anew that its backend stopped telling of.
 pub const SERVER_WATCH_BACKOFF_MAX: Duration = Duration::from_secs(2);
 
+/// How many times as long as a document may be the text is that a server still reads as one: white space and escapes are not
+/// counted, but have to be gone through.
+pub const SERVER_TEXT_PER_DOCUMENT: usize = 8;
+
 /// Executors whose queues a server's metrics show by name; the others are shown together.
 pub const SERVER_EXECUTORS_MAX: usize = 64;

@@ -52,8 +52,21 @@ async fn the_order_of_keys_survives(bench: &Bench) -> Outcome {
 }
 
 async fn odd_keys_survive(bench: &Bench) -> Outcome {
-    let keys =
-        ["", "__proto__", "constructor", "a.b", "$set", "/", "~0", "id", "_id", "data", "revision", "\u{0}"];
+    let keys = [
+        "",
+        "__proto__",
+        "constructor",
+        "a.b",
+        "$set",
+        "/",
+        "~0",
+        "id",
+        "_id",
+        "data",
+        "revision",
+        "\u{0}",
+        "$serde_json::private::RawValue",
+    ];
     let odd: Map<String, Value> = keys.iter().map(|key| ((*key).to_owned(), json!({ *key: null }))).collect();
     survives(bench, Value::Object(odd)).await
 }

@@ -60,10 +60,10 @@ pub struct Document {
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
-        for (key, value) in self.fields.entries() {
-            match self.queue_at(key) {
-                Some(queue) => map.entry(key, &queue.items()),
-                None => map.entry(key, &json_type(value)),
+        for (key, member) in self.members() {
+            match member {
+                Member::Queue(queue) => map.entry(key, &queue.items()),
+                Member::Field(value) => map.entry(key, &json_type(value)),
             };
         }
         match &self.foreign {
@@ -121,12 +121,12 @@ impl Document {
     #[must_use]
     pub fn view(&self) -> Arc<Map<String, Value>> {
         let view = || {
-            let entries = self.fields.entries().map(|(key, value)| match self.queue_at(key) {
-                Some(queue) => (
+            let entries = self.members().map(|(key, member)| match member {
+                Member::Queue(queue) => (
                     key.clone(),
                     Value::Array(queue.items().iter().map(|item| item.public_value()).collect()),
                 ),
-                None => (key.clone(), value.clone()),
+                Member::Field(value) => (key.clone(), value.clone()),
             });
             Arc::new(entries.collect())
         };
@@ -220,8 +220,16 @@ impl Document {
         self.queues.iter().find(|(name, _)| name.as_str() == executor).map(|(_, queue)| queue)
     }
 
-    fn queue_at(&self, key: &str) -> Option<&Queue> {
-        self.queue(executor_of(key)?)
+    /// All members but the bookkeeping, in their order. Arrays mostly have the same order here and there: then none has to be
+    /// looked for, however many there are.
+    fn members(&self) -> impl Iterator<Item = (&String, Member<'_>)> {
+        let mut in_order = self.queues.iter().peekable();
+        self.fields.entries().map(move |(key, value)| {
+            let Some(executor) = executor_of(key) else { return (key, Member::Field(value)) };
+            let next = in_order.next_if(|(name, _)| name.as_str() == executor).map(|(_, queue)| queue);
+            let queue = next.or_else(|| value.is_null().then(|| self.queue_arc(executor)).flatten());
+            (key, queue.map_or(Member::Field(value), |queue| Member::Queue(queue)))
+        })
     }
 
     /// The array of an executor, made when it is missing or `null`.
@@ -271,10 +279,10 @@ impl PartialEq for Document {
 impl Serialize for Document {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (key, value) in self.fields.entries() {
-            match self.queue_at(key) {
-                Some(queue) => map.serialize_entry(key, queue)?,
-                None => map.serialize_entry(key, value)?,
+        for (key, member) in self.members() {
+            match member {
+                Member::Queue(queue) => map.serialize_entry(key, queue)?,
+                Member::Field(value) => map.serialize_entry(key, value)?,
             }
         }
         match (&self.foreign, &self.ledger) {
@@ -284,6 +292,12 @@ impl Serialize for Document {
         }
         map.end()
     }
+}
+
+/// What stands behind a key.
+enum Member<'a> {
+    Field(&'a Value),
+    Queue(&'a Queue),
 }
 
 /// The key of an executor's array (C19).

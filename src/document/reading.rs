@@ -15,6 +15,7 @@ use super::size;
 use super::{Document, executor_of};
 use crate::action::BOOKKEEPING_KEY;
 use crate::error::{Error, Result, json_type};
+use crate::json;
 use crate::limits::NESTING_MAX;
 
 impl Document {
@@ -23,7 +24,7 @@ impl Document {
     /// # Errors
     /// [`Error::NotAnObject`] or [`Error::Decode`] when the text is not one JSON object.
     pub fn from_json(text: &str) -> Result<Self> {
-        match serde_json::from_str(text) {
+        match json::read(text) {
             Ok(Value::Object(object)) => Ok(Self::from_object(object)),
             Ok(other) => Err(Error::NotAnObject { what: "document", found: json_type(&other) }),
             Err(source) => Err(Error::Decode { what: "the stored document".into(), why: source.to_string() }),
@@ -65,20 +66,24 @@ impl Document {
             return None;
         }
         let mut document = self.clone();
+        let mut queue = 0;
         for ((own_key, own_value), (key, value)) in own.0.into_iter().zip(its.0) {
             if own_key != key {
                 return None;
             }
             if own_value.get() != value.get() {
-                document.replace(key, value.get())?;
+                document.replace(key, value.get(), queue)?;
             }
+            queue += usize::from(
+                self.queues.get(queue).is_some_and(|(name, _)| executor_of(key) == Some(name.as_str())),
+            );
         }
         Some(document)
     }
 
-    /// Replaces an array or the bookkeeping. `None` when it is neither, before or now.
-    fn replace(&mut self, key: &str, text: &str) -> Option<()> {
-        let value = serde_json::from_str(text).ok().filter(|value| !is_deeper_than(value, NESTING_MAX))?;
+    /// Replaces an array, which has this place among all, or the bookkeeping. `None` when it is neither, before or now.
+    fn replace(&mut self, key: &str, text: &str, place: usize) -> Option<()> {
+        let value = json::read(text).ok().filter(|value| !is_deeper_than(value, NESTING_MAX))?;
         let is_kept = match value {
             value if key == BOOKKEEPING_KEY => {
                 let ledger = self.ledger.as_mut()?;
@@ -87,7 +92,7 @@ impl Document {
             }
             Value::Array(items) => {
                 let executor = executor_of(key)?;
-                let (_, queue) = self.queues.iter_mut().find(|(name, _)| name.as_str() == executor)?;
+                let (_, queue) = self.queues.get_mut(place).filter(|(name, _)| name.as_str() == executor)?;
                 *queue = Arc::new(items.into_iter().map(Item::from_value).collect());
                 size::is_written_as(&**queue, text)
             }

@@ -154,9 +154,10 @@ pub(super) struct Said {
 
 impl Said {
     pub(super) fn by(headers: Option<&HeaderMap>) -> Self {
-        // Looked up by name, each would be hashed, and its name copied.
+        // Looked up by name, each would be hashed, and its name copied. Of several values the last one counts: the server adds its own
+        // behind those that somebody published.
         let lines = headers.into_iter().flat_map(HeaderMap::iter);
-        Self::of(lines.filter_map(|(name, values)| Some((name.as_ref(), values.first()?.as_str()))))
+        Self::of(lines.filter_map(|(name, values)| Some((name.as_ref(), values.last()?.as_str()))))
     }
 
     /// The same from the bytes in which the server stores them: a status line, then a header a line.
@@ -260,9 +261,7 @@ pub(super) fn document(
 fn damaged(key: &str, why: &str) -> BackendError {
     BackendError::Fatal {
         doing: format!("reading the key `{key}`"),
-        why: format!(
-            "{why}: it was not written by this crate; remove it with `nats kv del` or write it anew"
-        ),
+        why: format!("{why}: it was not written by this crate; remove it with `nats kv del`"),
         source: None,
     }
 }
@@ -270,6 +269,30 @@ fn damaged(key: &str, why: &str) -> BackendError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The server puts its own behind those that somebody published: they are not believed, and nobody reads them otherwise.
+    #[test]
+    fn of_headers_that_stand_twice_the_last_counts() {
+        let mut headers = HeaderMap::new();
+        let mut bytes = String::from("NATS/1.0\r\n");
+        for (name, values) in [
+            (SEQUENCE, ["18446744073709551615", "7"]),
+            (LAST_SEQUENCE, ["0", "6"]),
+            (TIMES, ["1 2", "5 6 9"]),
+        ] {
+            for value in values {
+                headers.append(name, value);
+                bytes += &format!("{name}: {value}\r\n");
+            }
+        }
+        for said in [Said::by(Some(&headers)), Said::by_bytes(bytes.as_bytes())] {
+            let place = said.place.unwrap();
+            assert_eq!((place.seq, place.before), (7, 6));
+            let times =
+                Times { created: BackendTime(5), written: BackendTime(6), expires: Some(BackendTime(9)) };
+            assert_eq!(said.times, Some(times));
+        }
+    }
 
     #[test]
     fn times_are_read_as_they_are_written() {

@@ -272,6 +272,44 @@ fn what_two_states_have_in_common_is_shared() {
     }
 }
 
+/// Words that mean something to the JSON library are only keys.
+#[test]
+fn no_key_is_taken_for_anything_else() {
+    let before = json!({ "xActions": [], "_sp": { "v": 1 } });
+    for text in [
+        r#"{"$serde_json::private::RawValue":"[1]","xActions":[],"_sp":{"v":1}}"#,
+        r#"{"a":{"$serde_json::private::RawValue":"oops"},"xActions":[],"_sp":{"v":1}}"#,
+        r#"{"xActions":[{"$serde_json::private::RawValue":5}],"_sp":{"v":1}}"#,
+        r#"{"xActions":[{"action":"a","b":{"$serde_json::private::RawValue":"{}"}}],"_sp":{"v":1}}"#,
+        r#"{"xActions":[],"_sp":{"v":1,"newer":{"$serde_json::private::RawValue":"1"}}}"#,
+    ] {
+        let document = read_like(text, &before);
+        assert_eq!(&*document.to_json(), text);
+        let itself = Document::from_shared(&text.into(), Some(&document)).unwrap();
+        assert_eq!(&*itself.to_json(), text);
+    }
+}
+
+/// Whoever sends more arrays than anybody needs does not keep others waiting.
+#[test]
+fn arrays_are_found_in_any_order_and_number() {
+    let mut document = Document::default();
+    for executor in ["c", "a", "b"] {
+        document.queue_made(&executor.into());
+    }
+    Arc::make_mut(&mut document.fields).set("bActions".into(), Value::Null);
+    document.queues.swap(0, 2);
+    assert_eq!(&*document.to_json(), r#"{"cActions":[],"aActions":[],"bActions":[]}"#);
+    let many: Map<String, Value> = (0..40_000).map(|n| (format!("{n}Actions"), json!([]))).collect();
+    let text: Arc<str> = Value::Object(many).to_string().into();
+    let read = Document::from_shared(&text, None).unwrap();
+    assert_eq!((read.to_json(), read.view().len()), (text.clone(), 40_000));
+    assert_eq!(
+        Document::from_shared(&text.replace("[]}", "[1]}").into(), Some(&read)).unwrap().view().len(),
+        40_000
+    );
+}
+
 #[test]
 fn what_cannot_be_read_alone_cannot_be_read_with_another_state() {
     let before = json!({ "xActions": [], "_sp": { "v": 1 } });

@@ -92,7 +92,7 @@ pub(super) enum Done {
 }
 
 impl Edit {
-    /// Bytes of new data.
+    /// Bytes of new data, as they came.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Create { data, .. } | Self::Update { data: Some(data), .. } => data.text().len(),

@@ -146,6 +146,7 @@ impl Task {
             backend: self.core.backend.clone(),
             counters: self.core.counters.clone(),
             document: self.document.clone(),
+            bytes_max: self.core.document_bytes_max(),
             rows: self.core.access.rows_count().then(|| self.core.names.rows(&self.document)),
             edit,
             until,

@@ -16,6 +16,8 @@ pub(super) struct Writing {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) counters: Arc<Counters>,
     pub(super) document: DocumentId,
+    /// Bytes of compact JSON it may have.
+    pub(super) bytes_max: usize,
     /// Where its rows are, if rows count: they go when it does.
     pub(super) rows: Option<DocumentId>,
     pub(super) edit: Edit,
@@ -100,7 +102,7 @@ impl Writing {
             return Err(Code::Unavailable.into());
         }
         let ttl = ttl.map_or(backend::Ttl::Never, stored_ttl);
-        let document = read(&data, None)?;
+        let document = self.read(&data, None)?;
         let write = Write { document: document.clone(), expect: Expect::Absent, ttl };
         match self.backend.write(&self.document, write).await {
             Ok(written) => Ok(self.wrote(written, document, None)),
@@ -126,7 +128,7 @@ impl Writing {
             return Err(Code::StaleDocument.into());
         }
         let document = match data {
-            Some(data) => read(&data, Some(&known.document))?,
+            Some(data) => self.read(&data, Some(&known.document))?,
             None => known.document.clone(),
         };
         let ttl = ttl.map_or(backend::Ttl::Keep, stored_ttl);
@@ -159,6 +161,16 @@ impl Writing {
             }
             Err(BackendError::Conflict) => Err(Code::StaleDocument.into()),
             Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// New data, of which most is as before.
+    fn read(&self, data: &Data, before: Option<&Document>) -> Result<Arc<Document>, SyncError> {
+        let document =
+            Document::from_shared(data.text(), before).map_err(|_| SyncError::from(Code::NotJson))?;
+        match document.size_bytes() {
+            bytes if bytes > self.bytes_max => Err(too_large(bytes, self.bytes_max)),
+            _ => Ok(Arc::new(document)),
         }
     }
 
@@ -200,12 +212,6 @@ impl Writing {
             Err(_) => self.counters.writes_refused.up(),
         }
     }
-}
-
-/// New data, of which most is as before.
-fn read(data: &Data, before: Option<&Document>) -> Result<Arc<Document>, SyncError> {
-    let document = Document::from_shared(data.text(), before);
-    document.map(Arc::new).map_err(|_| Code::NotJson.into())
 }
 
 /// A revision as the Sync protocol writes it.

@@ -16,6 +16,7 @@ use super::service::Core;
 use super::trace::Asking;
 use crate::backend::Stored;
 use crate::id::DocumentId;
+use crate::limits::SERVER_TEXT_PER_DOCUMENT;
 use crate::twilsock::message::{Request, Response};
 use crate::twilsock::sync::{Address, Code, DocumentResource, SyncError, SyncRequest, configuration};
 
@@ -123,10 +124,17 @@ impl Core {
         }
     }
 
-    /// Refuses data that is too large and writes that are too many.
+    /// Bytes of compact JSON that a document may have, here and in the store.
+    pub(super) fn document_bytes_max(&self) -> usize {
+        let stored = self.backend.facts().document_bytes_max;
+        self.limits.document_bytes_max.map_or(stored, |limit| limit.min(stored))
+    }
+
+    /// Refuses writes that are too many, and data that is not worth reading: what is too large is known when it was read, but
+    /// nobody writes so much white space.
     pub(super) fn check(&self, document: &DocumentId, edit: &Edit) -> Result<(), SyncError> {
-        let bytes = edit.bytes();
-        if let Some(limit) = self.limits.document_bytes_max.filter(|limit| bytes > *limit) {
+        let (bytes, limit) = (edit.bytes(), self.document_bytes_max());
+        if bytes / SERVER_TEXT_PER_DOCUMENT > limit {
             return Err(super::document::too_large(bytes, limit));
         }
         if !self.writes.take(document, bytes, tokio::time::Instant::now()) {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::answer::Problem;
+use crate::json;
 use crate::percent::decode_parameter;
 use crate::twilsock::sync::{Code, SyncError, Ttl};
 
@@ -33,7 +34,7 @@ impl Form {
     /// `Data`: the text of a JSON object.
     pub(super) fn data(&self) -> Result<Option<Map<String, Value>>, SyncError> {
         let Some(text) = self.get("Data") else { return Ok(None) };
-        match serde_json::from_str(text) {
+        match json::read(text) {
             Ok(Value::Object(data)) => Ok(Some(data)),
             Ok(_) => Err(Code::BadDocumentData.into()),
             Err(_) => Err(Code::NotJson.into()),

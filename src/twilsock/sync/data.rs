@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::json;
+
 /// The text of a JSON object. It is taken apart by whoever wants to know what is in it, and once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Data(Arc<str>);
@@ -25,7 +27,10 @@ impl Data {
     /// The object; `None` when it has numbers that are none, like `1e999`.
     #[must_use]
     pub fn parse(&self) -> Option<Map<String, Value>> {
-        serde_json::from_str(&self.0).ok()
+        match json::read(&self.0) {
+            Ok(Value::Object(object)) => Some(object),
+            _ => None,
+        }
     }
 }
 

@@ -212,13 +212,15 @@ async fn a_bucket_is_made_on_demand_only() {
     for line in ["docs", "get Session_1", "set Session_1 a=1"] {
         let (status, out, err) = run(line, &address);
         assert_eq!((status, out.as_str()), (Some(1), ""), "{line}");
-        assert!(err.contains("make it with `sp-sync set DOC --create`, or run `nats "), "{err}");
+        assert!(err.contains("make it with `sp-sync set DOC --create` (?replicas=3 "), "{err}");
     }
     let check = "serve --keys @keys.toml --check";
     let (status, out, err) = run(check, &address);
     assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
     assert!(out.ends_with(&format!("documents in {}/exams, which will be made\n", nats.url())), "{out}");
-    assert!(run("set Session_1 a=1 --create", &address).1.starts_with("Session_1: made, revision "));
+    let (_, out, err) = run("set Session_1 a=1 --create", &address);
+    assert!(out.starts_with("Session_1: made, revision "), "{out}");
+    assert_eq!(err, "warning: there was no bucket exams: it was made, with replicas=1\n");
     assert_eq!(run("get Session_1 a", &address).1, "1\n");
     assert!(run("docs", &address).1.starts_with("Session_1  revision "));
     assert!(run(check, &address).1.ends_with("/exams\n"));

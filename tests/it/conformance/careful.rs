@@ -49,6 +49,17 @@ struct Careful {
 
 static NEXT_MARK: AtomicU64 = AtomicU64::new(1);
 
+/// Of one word the JSON library makes something else where an object begins with it: here another stands for it.
+const WORD: [&str; 2] = ["$serde_json::", "§serde_json::"];
+
+fn members(document: &Document) -> Map<String, Value> {
+    serde_json::from_str(&document.to_json().replace(WORD[0], WORD[1])).unwrap()
+}
+
+fn whole(members: Map<String, Value>) -> Arc<Document> {
+    Arc::new(Document::from_json(&Value::Object(members).to_string().replace(WORD[1], WORD[0])).unwrap())
+}
+
 impl Careful {
     fn new(remote: Remote, resolved: Arc<AtomicU64>) -> Self {
         Self { remote, seen: Mutex::default(), resolved }
@@ -56,10 +67,10 @@ impl Careful {
 
     /// The state as it was written, and its marks.
     fn unmarked(mut stored: Stored) -> (Stored, Vec<u64>) {
-        let mut object: Map<String, Value> = serde_json::from_str(&stored.document.to_json()).unwrap();
+        let mut object = members(&stored.document);
         let marks = object.shift_remove(MARKS).unwrap_or_default();
         let marks = marks.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
-        stored.document = Arc::new(Document::from_object(object));
+        stored.document = whole(object);
         (stored, marks)
     }
 
@@ -123,9 +134,9 @@ impl Backend for Careful {
         let own = NEXT_MARK.fetch_add(1, Ordering::SeqCst);
         marks.push(own);
         marks.drain(..marks.len().saturating_sub(MARKS_KEPT));
-        let mut object: Map<String, Value> = serde_json::from_str(&write.document.to_json()).unwrap();
+        let mut object = members(&write.document);
         object.insert(MARKS.to_owned(), json!(marks));
-        let marked = Write { document: Arc::new(Document::from_object(object)), ..write };
+        let marked = Write { document: whole(object), ..write };
         let mut in_doubt = false;
         loop {
             match patiently(|| self.remote.write(id, marked.clone())).await {
